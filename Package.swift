@@ -1,0 +1,80 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// The kernels are useless unoptimised, so they are -O3 in debug builds too. -ffp-contract=off keeps every
+/// variant's rounding explicit: a fused multiply-add happens only where the source asks for one.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]
+
+/// Bounds and overflow checks stay on in release: files and requests come from outside.
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "intentd",
+    products: [
+        .executable(name: "intentd", targets: ["IntentCLI"]),
+        .library(name: "SentencePiece", targets: ["SentencePiece"]),
+        .library(name: "IntentEngine", targets: ["Engine"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CKernels", cSettings: kernelSettings),
+        .target(name: "SentencePiece", swiftSettings: swiftSettings),
+        .target(
+            name: "Checkpoint",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "Engine",
+            dependencies: ["Checkpoint", "CKernels", "SentencePiece"],
+            swiftSettings: swiftSettings),
+        .target(name: "Batching", dependencies: ["Engine"], swiftSettings: swiftSettings),
+        .target(
+            name: "IntentServer",
+            dependencies: [
+                "Batching", "CZlib",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "IntentCLI",
+            dependencies: [
+                "IntentServer", "CZlib",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "SentencePieceTests", dependencies: ["SentencePiece"], swiftSettings: swiftSettings),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint"], swiftSettings: swiftSettings),
+        .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: swiftSettings),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "COpenBLAS"], swiftSettings: swiftSettings),
+        .testTarget(name: "BatchingTests", dependencies: ["Batching"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "IntentServerTests",
+            dependencies: ["IntentServer", .product(name: "HummingbirdTesting", package: "hummingbird")],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "IntentCLITests", dependencies: ["IntentCLI"], swiftSettings: swiftSettings),
+    ]
+)

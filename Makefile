@@ -1,0 +1,45 @@
+# intentd: `make run` serves, `make test` tests. Both install what is missing or say exactly what to install.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+PORT ?= 8080
+SCRATCH ?= .build
+INTENTD := $(SCRATCH)/release/intentd
+DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl
+# The tests look at declarations that are internal; this is the only way that their build differs.
+TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
+
+.PHONY: help run test build model deps clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## check the system's packages; install the missing ones where that is allowed
+	@scripts/dependencies.sh $(DEBIAN_PACKAGES)
+
+build: deps ## build the release binary
+	swift build -c release --scratch-path $(SCRATCH) --product intentd
+
+models/downloads/.complete: models/base.json models/fetch.sh
+	PYTHON=$(PYTHON) models/fetch.sh
+	@touch $@
+
+# The model is rebuilt when its pins change; a finished folder is never touched.
+models/base/config.json: models/downloads/.complete | deps
+	@[ -x $(INTENTD) ] || $(MAKE) --no-print-directory build
+	$(INTENTD) model build --pins models/base.json --downloads models/downloads --output models/base
+
+model: models/base/config.json ## fetch and build the 4-bit base model
+
+run: build model ## serve on PORT (8080) and show a first classification
+	@scripts/run.sh $(INTENTD) $(PORT)
+
+test: deps ## run every test (fetches and builds the model once)
+	swift build $(TEST_FLAGS) --build-tests
+	@$(MAKE) --no-print-directory model INTENTD=.build-test/release/intentd
+	swift test $(TEST_FLAGS) --skip-build --no-parallel
+
+clean: ## remove builds; keep the fetched model
+	rm -rf .build .build-test

@@ -1,0 +1,42 @@
+import Glibc
+
+/// A fixed-size block of memory aligned for the widest SIMD loads, zeroed when made.
+///
+/// Not thread-safe by itself: `@unchecked Sendable` because a buffer is either written before it is shared
+/// and then only read (weights), or owned by the engine thread, whose parallel loops write disjoint ranges
+/// (workspace).
+final class AlignedBuffer<Element>: @unchecked Sendable {
+    /// The elements. Valid as long as the buffer lives.
+    let pointer: UnsafeMutablePointer<Element>
+    /// How many elements there are.
+    let count: Int
+
+    /// Bytes each buffer starts on: a cache line, and a whole AVX-512 register.
+    static var alignment: Int { 64 }
+
+    /// - Precondition: `Element` is trivial (numbers only).
+    init(count: Int) {
+        precondition(_isPOD(Element.self) && count >= 0)
+        let bytes = max(count * MemoryLayout<Element>.stride, 1)
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
+        memset(raw, 0, bytes)
+        pointer = raw.bindMemory(to: Element.self, capacity: max(count, 1))
+        self.count = count
+    }
+
+    /// Bytes held.
+    var byteCount: Int { count * MemoryLayout<Element>.stride }
+
+    subscript(index: Int) -> Element {
+        get {
+            precondition(index >= 0 && index < count)
+            return pointer[index]
+        }
+        set {
+            precondition(index >= 0 && index < count)
+            pointer[index] = newValue
+        }
+    }
+
+    deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+}

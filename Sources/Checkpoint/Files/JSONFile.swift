@@ -1,0 +1,30 @@
+/// Reads small JSON documents (configurations, indexes) with a cap on their size.
+public enum JSONFile {
+    /// Reads and parses the document at `path`.
+    /// - Parameter limit: largest file accepted, in bytes.
+    public static func read(_ path: String, limit: Int = 16_000_000) throws(JSONFileError) -> JSONValue {
+        let file: MappedFile
+        do { file = try MappedFile(path: path) } catch { throw .file(error) }
+        guard file.count <= limit else { throw .tooLarge(path: path, bytes: file.count, limit: limit) }
+        do {
+            return try file.withUnsafeBytes(0..<file.count) { raw throws(JSONError) in try JSONValue(parsing: raw) }
+        } catch {
+            throw .json(path: path, error)
+        }
+    }
+}
+
+/// Why a JSON file was refused.
+public enum JSONFileError: Error, Equatable, CustomStringConvertible {
+    case file(FileError)
+    case tooLarge(path: String, bytes: Int, limit: Int)
+    case json(path: String, JSONError)
+
+    public var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .tooLarge(let path, let bytes, let limit): "\(path): \(bytes) bytes; the limit is \(limit)"
+        case .json(let path, let error): "\(path): \(error)"
+        }
+    }
+}

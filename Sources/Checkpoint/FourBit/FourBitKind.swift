@@ -1,0 +1,23 @@
+/// The two 4-bit number formats of bitsandbytes.
+public enum FourBitKind: String, Sendable, CaseIterable {
+    case nf4
+    case fp4
+
+    /// The value of each code in -1...1, as `bitsandbytes.functional.get_4bit_type` gives it.
+    ///
+    /// NF4 holds quantiles of the normal distribution (Dettmers et al., QLoRA, arXiv 2305.14314); FP4 has one sign,
+    /// two exponent and one mantissa bit, divided by its largest value 12.
+    public var codebook: [Float] {
+        switch self {
+        case .nf4:
+            [
+                -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
+                -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+                0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+                0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+            ]
+        case .fp4:
+            [0, 0.0625, 8, 12, 4, 6, 2, 3, 0, -0.0625, -8, -12, -4, -6, -2, -3].map { $0 / 12 }
+        }
+    }
+}

@@ -41,7 +41,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(
             name: "Engine",
-            dependencies: ["Checkpoint", "CKernels", "SentencePiece"],
+            dependencies: ["Checkpoint", "CKernels", "COpenBLAS", "SentencePiece"],
             swiftSettings: swiftSettings),
         .target(name: "Batching", dependencies: ["Engine"], swiftSettings: swiftSettings),
         .target(
@@ -69,7 +69,7 @@ let package = Package(
         .testTarget(name: "SentencePieceTests", dependencies: ["SentencePiece"], swiftSettings: swiftSettings),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint"], swiftSettings: swiftSettings),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: swiftSettings),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "COpenBLAS"], swiftSettings: swiftSettings),
+        .testTarget(name: "EngineTests", dependencies: ["Engine"], swiftSettings: swiftSettings),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntentServerTests",

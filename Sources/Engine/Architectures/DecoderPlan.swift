@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// Everything the forward pass needs to know of a decoder, apart from its weights.
 ///
 /// An architecture file turns a `ModelConfiguration` into a plan; the forward pass reads only the plan. That is
@@ -27,12 +29,12 @@ struct DecoderPlan: Sendable {
     var activation: GateActivation
     /// Which keys a query sees.
     var attention: AttentionMode
-    /// Rotary tables; layers name theirs by index.
-    var rotaryTables: [RotaryParameters]
+    /// Rotary embeddings; layers name theirs by index.
+    var rotary: [RotaryEmbedding]
     /// One a layer, in order.
     var layers: [LayerPlan]
-    /// Names of the tensors in a transformers checkpoint.
-    var names: TensorNames
+    /// The layer's norms.
+    var norms: NormNames
 
     /// Elements of all query heads of a token.
     var querySize: Int { headCount * headSize }
@@ -41,12 +43,11 @@ struct DecoderPlan: Sendable {
 }
 
 /// What distinguishes one layer from another.
-struct LayerPlan: Sendable {
-    /// Index into `DecoderPlan.rotaryTables`.
-    var rotaryTable: Int
-    /// How many tokens back a query sees, itself included, in causal mode; in bidirectional mode the number of
-    /// tokens each way, exclusive. Nil sees all.
-    var window: Int?
+struct LayerPlan: Sendable, Equatable {
+    /// Index into `DecoderPlan.rotary`.
+    var rotary: Int
+    /// A query sees keys closer than this many positions (itself is at 0); nil sees all.
+    var reach: Int?
 }
 
 /// The gate's activation in the feed-forward layer.
@@ -58,32 +59,24 @@ enum GateActivation: Sendable {
 }
 
 /// Which keys a query sees.
-public enum AttentionMode: String, Sendable, Codable {
+public enum AttentionMode: String, Sendable {
     /// Itself and what came before: how decoders are pretrained.
     case causal
     /// All tokens of the message: `use_bidirectional_attention` in transformers.
     case bidirectional
 }
 
-/// Names of a layer's tensors below `model.layers.N.`.
-struct TensorNames: Sendable {
-    /// RMSNorm before attention.
-    var attentionNorm: String
-    /// RMSNorm of attention's output before it joins the residual stream (Gemma).
-    var attentionOutputNorm: String?
-    /// RMSNorm before the feed-forward layer.
-    var feedForwardNorm: String
-    /// RMSNorm of the feed-forward output before it joins the residual stream (Gemma).
-    var feedForwardOutputNorm: String?
-    /// RMSNorm of each query head and each key head (Gemma 3).
-    var queryNorm: String?
-    var keyNorm: String?
-}
-
-/// Rotary position embedding of one kind of layer (Su et al. 2021), as frequencies.
-struct RotaryParameters: Sendable, Equatable {
-    /// One angle step a position for each pair of elements: headSize / 2 of them.
-    var frequencies: [Double]
-    /// What cosine and sine are multiplied by (1 but for scaled kinds).
-    var attentionFactor: Double = 1
+/// Names of a layer's RMSNorm weights below `model.layers.N.`; nil where the architecture has none.
+struct NormNames: Sendable {
+    /// Before attention.
+    var attention = "input_layernorm"
+    /// Of attention's output before it joins the residual stream.
+    var attentionOutput: String?
+    /// Before the feed-forward layer.
+    var feedForward: String
+    /// Of the feed-forward output before it joins the residual stream.
+    var feedForwardOutput: String?
+    /// Of each query head and of each key head, before the rotary embedding.
+    var query: String?
+    var key: String?
 }

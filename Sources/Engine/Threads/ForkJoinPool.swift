@@ -28,7 +28,7 @@ public final class ForkJoinPool: @unchecked Sendable {
     private let gate = WakeGate()
 
     private var tileCount = 0
-    private var body: ((Int) -> Void)?
+    private var body: ((Int, Int) -> Void)?
     private var threads: [pthread_t] = []
 
     private static let open: UInt64 = 1 << 16
@@ -40,9 +40,9 @@ public final class ForkJoinPool: @unchecked Sendable {
     /// - Parameter threadCount: clamped to 1...1024.
     public init(threadCount: Int) {
         self.threadCount = min(max(threadCount, 1), 1024)
-        for _ in 1..<max(self.threadCount, 1) {
+        for index in 1..<max(self.threadCount, 1) {
             var thread = pthread_t()
-            let context = Unmanaged.passRetained(WorkerContext(pool: self))
+            let context = Unmanaged.passRetained(WorkerContext(pool: self, thread: index))
             let status = pthread_create(&thread, nil, { argument in
                 guard let argument else { return nil }
                 let context = Unmanaged<WorkerContext>.fromOpaque(argument).takeRetainedValue()
@@ -78,9 +78,10 @@ public final class ForkJoinPool: @unchecked Sendable {
 
     /// Calls `body` once with each of `0..<tiles`, on all threads, and returns when all calls have returned.
     /// Tiles must be independent. The caller must be inside `withActiveWorkers` for other threads to help.
-    public func forEach(_ tiles: Int, _ body: (Int) -> Void) {
+    /// - Parameter body: takes the tile and the thread it runs on, `0..<threadCount`: for per-thread scratch memory.
+    public func forEach(_ tiles: Int, _ body: (_ tile: Int, _ thread: Int) -> Void) {
         if tiles <= 1 || threads.isEmpty {
-            for tile in 0..<max(tiles, 0) { body(tile) }
+            for tile in 0..<max(tiles, 0) { body(tile, 0) }
             return
         }
         withoutActuallyEscaping(body) { body in
@@ -90,7 +91,7 @@ public final class ForkJoinPool: @unchecked Sendable {
             let loop = (state.load(ordering: .relaxed) >> 32) &+ 1
             state.store((loop << 32) | Self.open, ordering: .releasing)
 
-            runTiles(body)
+            runTiles(0, body)
 
             state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
             var spins = 0
@@ -99,16 +100,16 @@ public final class ForkJoinPool: @unchecked Sendable {
         }
     }
 
-    private func runTiles(_ body: (Int) -> Void) {
+    private func runTiles(_ thread: Int, _ body: (Int, Int) -> Void) {
         while true {
             let tile = nextTile.add(1, ordering: .relaxed).oldValue
             guard tile < tileCount else { return }
-            body(tile)
+            body(tile, thread)
         }
     }
 
     /// A worker's life: join each open loop once, spin while the engine is active, block when it is not.
-    fileprivate func work() {
+    fileprivate func work(_ thread: Int) {
         var lastLoop: UInt64 = 0
         var spins = 0
         while !stopping.load(ordering: .acquiring) {
@@ -119,7 +120,7 @@ public final class ForkJoinPool: @unchecked Sendable {
                     expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing
                 ).exchanged
                 guard joined else { continue }
-                if let body { runTiles(body) }
+                if let body { runTiles(thread, body) }
                 state.subtract(1, ordering: .acquiringAndReleasing)
                 lastLoop = loop
                 spins = 0
@@ -140,7 +141,13 @@ public final class ForkJoinPool: @unchecked Sendable {
 
 /// Carries the pool into a worker's thread.
 private final class WorkerContext {
-    let pool: ForkJoinPool
-    init(pool: ForkJoinPool) { self.pool = pool }
-    func run() { pool.work() }
+    private let pool: ForkJoinPool
+    private let thread: Int
+
+    init(pool: ForkJoinPool, thread: Int) {
+        self.pool = pool
+        self.thread = thread
+    }
+
+    func run() { pool.work(thread) }
 }

@@ -7,18 +7,17 @@ public enum ProcessorBudget {
     /// A container limited to 1.5 CPUs gets 1 thread: a second one would be throttled for half of each
     /// period and hold the first up at every join.
     public static func available() -> Int {
-        let allowed = affinityCount()
+        let allowed = affinityCount(status: readSmallFile("/proc/self/status"))
+            ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         guard let quota = cgroupQuota(readingFile: readSmallFile) else { return allowed }
         return max(1, min(allowed, Int(quota)))
     }
 
-    static func affinityCount() -> Int {
-        var set = cpu_set_t()
-        guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else {
-            return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        }
-        let count = withUnsafeBytes(of: set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-        return max(1, count)
+    /// Processors in the affinity mask. Source: proc(5), `Cpus_allowed`: 32-bit groups in hexadecimal.
+    static func affinityCount(status: String?) -> Int? {
+        guard let line = status?.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed:") }) else { return nil }
+        let count = line.dropFirst("Cpus_allowed:".count).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
+        return count > 0 ? count : nil
     }
 
     /// CPUs granted by the cgroup's quota, or nil when there is none.

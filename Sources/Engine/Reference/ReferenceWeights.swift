@@ -1,0 +1,66 @@
+import Checkpoint
+
+/// A linear layer in f32: [rows, columns], row-major.
+struct ReferenceMatrix: Sendable {
+    var rows: Int
+    var columns: Int
+    var values: [Float]
+    var bias: [Float]?
+}
+
+/// One layer's weights in f32.
+struct ReferenceLayer: Sendable {
+    var query, key, value, output, gate, up, down: ReferenceMatrix
+    var attentionNorm, feedForwardNorm: [Float]
+    var attentionOutputNorm, feedForwardOutputNorm, queryNorm, keyNorm: [Float]?
+}
+
+/// All weights of a model in f32, the adapter merged; embeddings stay in the mapped file.
+struct ReferenceWeights: Sendable {
+    var layers: [ReferenceLayer]
+    var finalNorm: [Float]
+    var rotary: [RotaryTable]
+    private let embeddings: TensorView
+
+    init(_ source: WeightSource, plan: DecoderPlan, positions: Int) throws(EngineError) {
+        var layers: [ReferenceLayer] = []
+        for index in plan.layers.indices {
+            let names = LayerModules(index)
+            layers.append(
+                ReferenceLayer(
+                    query: try Self.matrix(source, names.query), key: try Self.matrix(source, names.key),
+                    value: try Self.matrix(source, names.value), output: try Self.matrix(source, names.output),
+                    gate: try Self.matrix(source, names.gate), up: try Self.matrix(source, names.up),
+                    down: try Self.matrix(source, names.down),
+                    attentionNorm: try source.norm(names.norm(plan.norms.attention)),
+                    feedForwardNorm: try source.norm(names.norm(plan.norms.feedForward)),
+                    attentionOutputNorm: try source.norm(names.norm(plan.norms.attentionOutput)),
+                    feedForwardOutputNorm: try source.norm(names.norm(plan.norms.feedForwardOutput)),
+                    queryNorm: try source.norm(names.norm(plan.norms.query)),
+                    keyNorm: try source.norm(names.norm(plan.norms.key))))
+        }
+        self.layers = layers
+        finalNorm = try source.norm("model.norm.weight")
+        rotary = plan.rotary.map { RotaryTable($0, headSize: plan.headSize, positions: positions) }
+        embeddings = try source.embeddings()
+    }
+
+    /// One row of the embedding table, unscaled.
+    func embedding(_ id: Int32) -> [Float] {
+        var row = [Float](repeating: 0, count: embeddings.columns)
+        row.withUnsafeMutableBufferPointer { buffer in
+            // The type was checked when the source opened the table.
+            try? embeddings.readFloats(rows: Int(id)..<Int(id) + 1, into: buffer)
+        }
+        return row
+    }
+
+    private static func matrix(_ source: WeightSource, _ module: String) throws(EngineError) -> ReferenceMatrix {
+        let linear = try source.linear(module)
+        var values = [Float](repeating: 0, count: linear.rows * linear.columns)
+        try values.withUnsafeMutableBufferPointer { buffer throws(EngineError) in
+            try linear.read(rows: 0..<linear.rows, into: buffer)
+        }
+        return ReferenceMatrix(rows: linear.rows, columns: linear.columns, values: values, bias: linear.bias)
+    }
+}

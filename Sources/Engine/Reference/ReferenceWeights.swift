@@ -23,6 +23,7 @@ struct ReferenceWeights: Sendable {
     private let embeddings: TensorView
 
     init(_ source: WeightSource, plan: DecoderPlan, positions: Int) throws(EngineError) {
+        let hidden = plan.hiddenSize, head = plan.headSize
         var layers: [ReferenceLayer] = []
         for index in plan.layers.indices {
             let names = LayerModules(index)
@@ -32,17 +33,25 @@ struct ReferenceWeights: Sendable {
                     value: try Self.matrix(source, names.value), output: try Self.matrix(source, names.output),
                     gate: try Self.matrix(source, names.gate), up: try Self.matrix(source, names.up),
                     down: try Self.matrix(source, names.down),
-                    attentionNorm: try source.norm(names.norm(plan.norms.attention)),
-                    feedForwardNorm: try source.norm(names.norm(plan.norms.feedForward)),
-                    attentionOutputNorm: try source.norm(names.norm(plan.norms.attentionOutput)),
-                    feedForwardOutputNorm: try source.norm(names.norm(plan.norms.feedForwardOutput)),
-                    queryNorm: try source.norm(names.norm(plan.norms.query)),
-                    keyNorm: try source.norm(names.norm(plan.norms.key))))
+                    attentionNorm: try source.norm(names.norm(plan.norms.attention), count: hidden),
+                    feedForwardNorm: try source.norm(names.norm(plan.norms.feedForward), count: hidden),
+                    attentionOutputNorm: try source.norm(names.norm(plan.norms.attentionOutput), count: hidden),
+                    feedForwardOutputNorm: try source.norm(names.norm(plan.norms.feedForwardOutput), count: hidden),
+                    queryNorm: try source.norm(names.norm(plan.norms.query), count: head),
+                    keyNorm: try source.norm(names.norm(plan.norms.key), count: head)))
         }
         self.layers = layers
-        finalNorm = try source.norm("model.norm.weight")
+        finalNorm = try source.norm("model.norm.weight", count: hidden)
         rotary = plan.rotary.map { RotaryTable($0, headSize: plan.headSize, positions: positions) }
         embeddings = try source.embeddings()
+    }
+
+    /// Bytes of the matrices.
+    var byteCount: Int {
+        layers.reduce(0) { sum, layer in
+            sum + [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
+                .reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.stride }
+        }
     }
 
     /// One row of the embedding table, unscaled.

@@ -1,0 +1,57 @@
+import CKernels
+
+/// The forward pass's working memory, allocated once for `rows` tokens.
+final class Workspace {
+    /// Tokens that fit.
+    let rows: Int
+    /// The residual stream: [rows, hidden].
+    let residual: AlignedBuffer<Float>
+    /// Queries, keys and values side by side: [rows, query + 2 * keyValue].
+    let projections: AlignedBuffer<Float>
+    /// Attention's result: [rows, query].
+    let attended: AlignedBuffer<Float>
+    /// What a block adds to the residual stream: [rows, hidden].
+    let update: AlignedBuffer<Float>
+    /// Gate and up side by side: [rows, 2 * intermediate].
+    let gates: AlignedBuffer<Float>
+    /// Low-rank activations of side products: [rows, rank of all parts].
+    let lowRank: AlignedBuffer<Float>
+    /// Scratch of attention, one a thread.
+    let attention: [AlignedBuffer<UInt8>]
+
+    private let prepared: AlignedBuffer<UInt8>
+
+    /// - Parameters:
+    ///   - rows: tokens of the largest micro-batch, and so of the longest message.
+    ///   - rank: adapter ranks of one product's parts together; 0 without side products.
+    init(plan: DecoderPlan, rows: Int, rank: Int, format: ck_format, group: Int, kernels: KernelSet, threads: Int) {
+        self.rows = rows
+        residual = AlignedBuffer(count: rows * plan.hiddenSize)
+        projections = AlignedBuffer(count: rows * (plan.querySize + 2 * plan.keyValueSize))
+        attended = AlignedBuffer(count: rows * plan.querySize)
+        update = AlignedBuffer(count: rows * plan.hiddenSize)
+        gates = AlignedBuffer(count: rows * 2 * plan.intermediateSize)
+        lowRank = AlignedBuffer(count: rows * rank)
+        let scratch = ck_attention_workspace(Int32(rows), Int32(plan.headSize))
+        attention = (0..<threads).map { _ in AlignedBuffer(count: scratch) }
+        let widest = [plan.hiddenSize, plan.querySize, plan.intermediateSize]
+            .map { Int(kernels.table.row_bytes(Int32(format.rawValue), Int32($0), Int32(min(group, $0)))) }
+            .max() ?? 0
+        prepared = AlignedBuffer(count: rows * widest)
+    }
+
+    /// The memory for prepared rows of `inputs` elements. One set is alive at a time: each product reads it
+    /// before the next is prepared.
+    func preparedRows(inputs: Int, format: ck_format, group: Int, kernels: KernelSet) -> PreparedRows {
+        let format = Int32(format.rawValue), group = Int32(min(group, inputs))
+        return PreparedRows(
+            pointer: UnsafeMutableRawPointer(prepared.pointer),
+            stride: Int(kernels.table.row_bytes(format, Int32(inputs), group)), format: format, group: group)
+    }
+
+    /// Bytes held.
+    var byteCount: Int {
+        residual.byteCount + projections.byteCount + attended.byteCount + update.byteCount + gates.byteCount
+            + lowRank.byteCount + prepared.byteCount + attention.reduce(0) { $0 + $1.byteCount }
+    }
+}

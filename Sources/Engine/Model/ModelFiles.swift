@@ -1,0 +1,143 @@
+import Checkpoint
+import FoundationEssentials
+
+/// A model's files opened and checked against each other, before any weight is read.
+struct ModelFiles {
+    let folder: ModelFolder
+    let source: WeightSource
+    let settings: ModelSettings
+    let plan: DecoderPlan
+    let labels: [String]
+    let head: ClassificationHead
+    /// Tokens of a message that are read.
+    let maximumTokens: Int
+
+    init(_ folder: ModelFolder) throws(EngineError) {
+        self.folder = folder
+        let base: CheckpointFolder
+        do { base = try CheckpointFolder(path: folder.base) } catch { throw .checkpoint(error) }
+        var adapter: Adapter?
+        do { adapter = try folder.adapter.map { path throws(AdapterError) in try Adapter(path: path) } } catch {
+            throw .adapter(error)
+        }
+        let settingsPath = folder.file("intentd.json")
+        settings = try settingsPath.map { path throws(EngineError) in try ModelSettings(path: path) } ?? ModelSettings()
+        source = try WeightSource(base: base, adapter: adapter)
+        let configuration = try base.configuration.applying(settings, adapter: adapter)
+        plan = try ArchitectureRegistry.plan(configuration)
+
+        let weights = try source.head(hiddenSize: plan.hiddenSize)
+        labels = try Self.labels(folder, configured: base.configuration.labels, count: weights.rows)
+        var detector: ScopeDetector?
+        if let scope = settings.abstention?.outOfScope, let settingsPath {
+            detector = try ScopeDetector(
+                scope, folder: settingsPath.droppingLastComponent, hiddenSize: plan.hiddenSize)
+        }
+        head = ClassificationHead(
+            weight: weights.weight, bias: weights.bias, labelCount: weights.rows, hiddenSize: plan.hiddenSize,
+            settings: settings, detector: detector)
+        maximumTokens = min(settings.maxTokens ?? 512, base.configuration.maximumPositions)
+    }
+
+    /// Label names: `labels.json` beside the adapter or the model, else config.json's `id2label`.
+    private static func labels(
+        _ folder: ModelFolder, configured: [String], count: Int
+    ) throws(EngineError) -> [String] {
+        guard let path = folder.file("labels.json") else {
+            guard configured.count == count else {
+                throw .mismatch(
+                    "\(folder.path) names no labels: put labels.json, an array of \(count) strings, beside the adapter")
+            }
+            return configured
+        }
+        let labels: [String]
+        do {
+            labels = try JSONDecoder().decode([String].self, from: try Data(contentsOf: URL(filePath: path)))
+        } catch {
+            throw .invalidFile(path: path, reason: "is not a JSON array of strings")
+        }
+        guard labels.count == count else {
+            throw .mismatch("\(path) has \(labels.count) labels, the head \(count) outputs")
+        }
+        guard Set(labels).count == count, !labels.contains("") else {
+            throw .invalidFile(path: path, reason: "labels must be distinct and not empty")
+        }
+        return labels
+    }
+
+    /// The model's tokenizer: `tokenizer.model` of the adapter, the model or the base.
+    func tokenizer() throws(EngineError) -> MessageTokenizer {
+        guard let path = folder.file("tokenizer.model") else {
+            throw .invalidFile(
+                path: folder.base + "/tokenizer.model",
+                reason: "missing; intentd needs the SentencePiece model that the base was trained with")
+        }
+        return try MessageTokenizer(
+            path: path, addsBOS: addsBOS, maximumTokens: maximumTokens, vocabularySize: plan.vocabularySize)
+    }
+
+    /// `add_bos_token` of tokenizer_config.json; true without it, as for Gemma and Llama.
+    private var addsBOS: Bool {
+        struct TokenizerConfiguration: Decodable {
+            var add_bos_token: Bool?
+        }
+        guard let path = folder.file("tokenizer_config.json"),
+            let data = try? Data(contentsOf: URL(filePath: path)),
+            let configuration = try? JSONDecoder().decode(TokenizerConfiguration.self, from: data)
+        else { return true }
+        return configuration.add_bos_token ?? true
+    }
+
+    func description(
+        precision: Precision, kernels: String, threads: Int, weightBytes: Int, workspaceBytes: Int
+    ) -> ModelDescription {
+        let configuration = source.base.configuration
+        let update = source.adapter?.layers
+        return ModelDescription(
+            name: settings.name ?? folder.path.lastComponent, version: settings.version ?? "0", labels: labels,
+            architecture: configuration.architecture.rawValue, layers: plan.layers.count,
+            baseLayers: configuration.layerKinds.count, hiddenSize: plan.hiddenSize, attention: plan.attention,
+            pooling: head.pooling, maximumTokens: maximumTokens, precision: precision, kernels: kernels,
+            threads: threads, basePath: folder.base, adapterPath: folder.adapter,
+            adaptedModules: update?.count ?? 0, adapterRank: source.adapter?.configuration.rank,
+            weightBytes: weightBytes, workspaceBytes: workspaceBytes,
+            embeddingBytes: (try? source.embeddings().byteCount) ?? 0,
+            defaultThreshold: settings.abstention?.minConfidence ?? 0,
+            scopeMethod: settings.abstention?.outOfScope?.method.rawValue)
+    }
+}
+
+extension ModelConfiguration {
+    /// The configuration with what `intentd.json` changes: fewer layers, another attention.
+    fileprivate func applying(
+        _ settings: ModelSettings, adapter: Adapter?
+    ) throws(EngineError) -> ModelConfiguration {
+        var result = self
+        if let layers = settings.layers {
+            guard layers <= layerCount else {
+                throw .mismatch("intentd.json asks for \(layers) layers; the base has \(layerCount)")
+            }
+            result.layerCount = layers
+            result.layerKinds = Array(layerKinds.prefix(layers))
+        }
+        if let attention = settings.attention { result.isBidirectional = attention == AttentionMode.bidirectional.rawValue }
+        let unused = adapter?.layers.keys.filter { module in
+            let parts = module.split(separator: ".")
+            guard let place = parts.firstIndex(of: "layers"), place + 1 < parts.count else { return false }
+            return Int(parts[place + 1]).map { $0 >= result.layerCount } ?? false
+        }
+        if let first = unused?.min() {
+            throw .mismatch("the adapter changes \(first), but only the first \(result.layerCount) layers run")
+        }
+        return result
+    }
+}
+
+extension String {
+    fileprivate var lastComponent: String { split(separator: "/").last.map(String.init) ?? self }
+
+    fileprivate var droppingLastComponent: String {
+        guard let slash = lastIndex(of: "/") else { return "." }
+        return slash == startIndex ? "/" : String(self[..<slash])
+    }
+}

@@ -1,0 +1,104 @@
+import CKernels
+import Checkpoint
+import Synchronization
+
+/// Fills a packed matrix panel by panel, on all threads, with one panel of f32 rows a thread as working memory.
+struct PanelPacker {
+    let parts: [MergedLinear]
+    let shape: ck_matrix
+    let panelBytes: Int
+    let kernels: KernelSet
+    /// The base's codes and scales go in as they are, without the adapter, where a part is NF4 already.
+    let keeps4Bit: Bool
+
+    private var width: Int { Int(CK_PANEL.rawValue) }
+
+    func pack(into data: AlignedBuffer<UInt8>, pool: ForkJoinPool) throws(EngineError) {
+        if keeps4Bit { try checkFourBit() }
+        let panels = Int(ck_panels(shape.n))
+        let scratch = (0..<pool.threadCount).map { _ in AlignedBuffer<Float>(count: width * Int(shape.k)) }
+        let failure = Mutex<EngineError?>(nil)
+        pool.withActiveWorkers {
+            pool.forEach(panels) { panel, thread in
+                do throws(EngineError) {
+                    try pack(panel, into: data.pointer + panel * panelBytes, rows: scratch[thread])
+                } catch {
+                    failure.withLock { $0 = $0 ?? error }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    private func pack(
+        _ panel: Int, into target: UnsafeMutablePointer<UInt8>, rows: AlignedBuffer<Float>
+    ) throws(EngineError) {
+        let first = panel * width, last = min(first + width, Int(shape.n)), columns = Int(shape.k)
+        var start = 0
+        var row = first
+        var status = CK_OK
+        for part in parts {
+            let range = max(row, start) - start..<max(min(last, start + part.rows), start) - start
+            start += part.rows
+            guard !range.isEmpty else { continue }
+            if keeps4Bit, case .quantized(let matrix) = part.weight, range.count == last - first {
+                status = pack(matrix, rows: range, panel, target)
+                return try check(status, part)
+            }
+            let offset = (row - first) * columns
+            let buffer = UnsafeMutableBufferPointer(start: rows.pointer + offset, count: range.count * columns)
+            if keeps4Bit {
+                do { try part.weight.readFloats(rows: range, into: buffer) } catch { throw .checkpoint(error) }
+            } else {
+                try part.read(rows: range, into: buffer)
+            }
+            row += range.count
+        }
+        withUnsafePointer(to: shape) { shape in
+            status = kernels.table.pack_panel(shape, Int32(panel), rows.pointer, columns, target)
+        }
+        try check(status, parts[0])
+    }
+
+    /// Hands codes and scales over as they are: nothing is quantised again.
+    private func pack(
+        _ matrix: QuantizedMatrix, rows: Range<Int>, _ panel: Int, _ target: UnsafeMutablePointer<UInt8>
+    ) -> ck_status {
+        let columns = Int(shape.k)
+        return matrix.withUnsafeCodes { codes in
+            matrix.scales.withUnsafeBufferPointer { scales in
+                withUnsafePointer(to: shape) { shape in
+                    guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return CK_UNSUPPORTED }
+                    return kernels.table.pack_panel_nf4(
+                        shape, Int32(panel),
+                        codes.assumingMemoryBound(to: UInt8.self) + rows.lowerBound * columns / 2,
+                        scales + rows.lowerBound * columns / Int(CK_NF4_BLOCK.rawValue), target)
+                }
+            }
+        }
+    }
+
+    private func check(_ status: ck_status, _ part: MergedLinear) throws(EngineError) {
+        switch status {
+        case CK_OK: return
+        case CK_NOT_FINITE: throw .mismatch("\(part.weight.name) holds a NaN or an infinity")
+        default: throw .unsupported("\(part.weight.name) in this precision")
+        }
+    }
+
+    /// What keeps weights from staying 4-bit: another code book or block size, DoRA, or a part that shares a panel
+    /// with its sibling.
+    private func checkFourBit() throws(EngineError) {
+        for part in parts {
+            guard case .quantized(let matrix) = part.weight, matrix.kind == .nf4,
+                matrix.blockSize == Int(CK_NF4_BLOCK.rawValue), matrix.columns % matrix.blockSize == 0
+            else { throw .unsupported("\(part.weight.name) is not NF4 in blocks of 64 within rows: use another precision") }
+            if part.update?.magnitude != nil {
+                throw .unsupported("DoRA over 4-bit weights (\(part.weight.name)): use another precision")
+            }
+            if parts.count > 1, part.rows % width != 0 {
+                throw .unsupported("\(part.weight.name) has \(part.rows) outputs, not a multiple of \(width), in nf4")
+            }
+        }
+    }
+}

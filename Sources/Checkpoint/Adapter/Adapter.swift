@@ -110,6 +110,8 @@ private struct LoRAParts {
     let path: String
     private var tensors: [AdapterTensorName.Part: TensorView] = [:]
 
+    init(path: String) { self.path = path }
+
     mutating func add(_ part: AdapterTensorName.Part, _ tensor: TensorView) -> Bool {
         tensors.updateValue(tensor, forKey: part) == nil
     }

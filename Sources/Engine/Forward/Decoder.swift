@@ -1,4 +1,5 @@
 import CKernels
+import Checkpoint
 
 /// The forward pass over packed batches.
 ///
@@ -32,7 +33,7 @@ final class Decoder {
         self.pool = pool
         self.format = format
         self.group = group
-        normFlags = plan.normWeightOffset == 0 ? 0 : Int32(CK_NORM_UNIT_OFFSET.rawValue)
+        normFlags = plan.normWeightOffset == 0 ? 0 : Int32(CK_NORM_UNIT_OFFSET)
         workspace = Workspace(
             plan: plan, rows: rows, rank: weights.largestRank, format: format, group: group, kernels: kernels,
             threads: pool.threadCount)
@@ -162,7 +163,7 @@ final class Decoder {
         _ x: PreparedRows, _ layer: PackedLinear, into y: UnsafeMutablePointer<Float>, _ width: Int, _ count: Int
     ) {
         let lowRank = sideInput(x, layer, count)
-        let panels = Int(ck_panels(layer.matrix.n)), panelWidth = Int(CK_PANEL.rawValue)
+        let panels = Int(ck_panels(layer.matrix.n)), panelWidth = Int(CK_PANEL)
         let rowBlocks = (count + Self.rowsPerProductTile - 1) / Self.rowsPerProductTile
         let columnBlocks = min(panels, max(1, 4 * pool.threadCount / rowBlocks))
         let sideRank = layer.sideProducts.reduce(0) { $0 + $1.rank }
@@ -184,7 +185,7 @@ final class Decoder {
                     withUnsafePointer(to: side.up) { matrix in
                         kernels.table.gemm(
                             matrix, lowRank + rank, sideRank * 4, y + side.firstOutput, width, first, last,
-                            Int32(from), Int32(to), Int32(CK_GEMM_ADD.rawValue))
+                            Int32(from), Int32(to), Int32(CK_GEMM_ADD))
                     }
                 }
                 rank += side.rank

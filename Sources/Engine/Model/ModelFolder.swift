@@ -44,7 +44,7 @@ public struct ModelFolder: Sendable, Equatable {
             }
             adapter = found
         }
-        self.base = try base ?? Self.base(of: path, adapter: adapter)
+        if let base { self.base = base } else { self.base = try Self.base(of: path, adapter: adapter) }
     }
 
     private static func base(of path: String, adapter: String?) throws(EngineError) -> String {

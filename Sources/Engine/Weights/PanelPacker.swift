@@ -11,7 +11,7 @@ struct PanelPacker {
     /// The base's codes and scales go in as they are, without the adapter, where a part is NF4 already.
     let keeps4Bit: Bool
 
-    private var width: Int { Int(CK_PANEL.rawValue) }
+    private var width: Int { Int(CK_PANEL) }
 
     func pack(into data: AlignedBuffer<UInt8>, pool: ForkJoinPool) throws(EngineError) {
         if keeps4Bit { try checkFourBit() }
@@ -72,7 +72,7 @@ struct PanelPacker {
                     return kernels.table.pack_panel_nf4(
                         shape, Int32(panel),
                         codes.assumingMemoryBound(to: UInt8.self) + rows.lowerBound * columns / 2,
-                        scales + rows.lowerBound * columns / Int(CK_NF4_BLOCK.rawValue), target)
+                        scales + rows.lowerBound * columns / Int(CK_NF4_BLOCK), target)
                 }
             }
         }
@@ -91,7 +91,7 @@ struct PanelPacker {
     private func checkFourBit() throws(EngineError) {
         for part in parts {
             guard case .quantized(let matrix) = part.weight, matrix.kind == .nf4,
-                matrix.blockSize == Int(CK_NF4_BLOCK.rawValue), matrix.columns % matrix.blockSize == 0
+                matrix.blockSize == Int(CK_NF4_BLOCK), matrix.columns % matrix.blockSize == 0
             else { throw .unsupported("\(part.weight.name) is not NF4 in blocks of 64 within rows: use another precision") }
             if part.update?.magnitude != nil {
                 throw .unsupported("DoRA over 4-bit weights (\(part.weight.name)): use another precision")

@@ -46,7 +46,7 @@ struct SideProduct: @unchecked Sendable {
                 withUnsafePointer(to: matrix) { matrix in
                     guard let start = values.baseAddress else { return CK_UNSUPPORTED }
                     return kernels.table.pack_panel(
-                        matrix, Int32(panel), start + panel * Int(CK_PANEL.rawValue) * columns, columns,
+                        matrix, Int32(panel), start + panel * Int(CK_PANEL) * columns, columns,
                         data.pointer + panel * panelBytes)
                 }
             }

@@ -49,7 +49,8 @@ struct WeightSource: Sendable {
     /// A norm's weight where the architecture has that norm.
     func norm(_ name: String?, count: Int) throws(EngineError) -> [Float]? {
         guard let name else { return nil }
-        return try norm(name, count: count)
+        let values: [Float] = try norm(name, count: count)
+        return values
     }
 
     /// A vector of the adapter, else of the base, else nil.

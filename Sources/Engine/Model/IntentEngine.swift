@@ -25,7 +25,7 @@ public final class IntentEngine {
 
     /// Tokens that run at once; a longer batch is cut into runs of whole messages. More would not be faster: the
     /// products are compute-bound well below this, and working memory grows with it.
-    static let microBatchTokens = 512
+    public static let microBatchTokens = 512
 
     /// Inputs that share an activation scale in int8 and nf4.
     static let quantisationGroup = 128

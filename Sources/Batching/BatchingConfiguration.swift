@@ -1,0 +1,32 @@
+/// What the service promises, and the limits under which it keeps the promise.
+public struct BatchingConfiguration: Sendable, Equatable {
+    /// A request is answered within this time of its arrival, or refused at once.
+    ///
+    /// Two kinds of work get longer, at half of the engine's speed: a message whose own compute takes more than half of
+    /// the bound, and the later rows of a call with many messages. See `BatchScheduler`.
+    public var latencyBound: Duration
+    /// The part of the bound kept for what happens after the engine's answer: waking the caller, encoding, writing.
+    public var answerAllowance: Duration
+    /// Tokens of one batch at most; a single longer message runs alone. Longer batches are no faster per token.
+    public var maxBatchTokens: Int
+    /// Tokens that may wait at most: bounds memory, whatever the deadlines are.
+    public var maxQueuedTokens: Int
+    /// The part of a request's time that one batch may take, so that a request arriving just after a batch has started
+    /// still has time for the next one.
+    public var batchShare: Double
+    /// A batch that runs longer than this means that the engine hangs: every caller gets an error and the service fails.
+    public var stallLimit: Duration
+
+    public init(
+        latencyBound: Duration = .milliseconds(50), answerAllowance: Duration = .milliseconds(2),
+        maxBatchTokens: Int = 512, maxQueuedTokens: Int = 32_768, batchShare: Double = 0.5,
+        stallLimit: Duration = .seconds(30)
+    ) {
+        self.latencyBound = latencyBound
+        self.answerAllowance = answerAllowance
+        self.maxBatchTokens = maxBatchTokens
+        self.maxQueuedTokens = maxQueuedTokens
+        self.batchShare = batchShare
+        self.stallLimit = stallLimit
+    }
+}

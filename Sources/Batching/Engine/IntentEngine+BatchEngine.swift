@@ -1,0 +1,5 @@
+public import Engine
+
+extension IntentEngine: BatchEngine {
+    public var messageTokenizer: any MessageTokenizing { tokenizer }
+}

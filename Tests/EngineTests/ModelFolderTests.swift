@@ -1,0 +1,111 @@
+import Testing
+
+@testable import Engine
+
+@Suite struct ModelFolderTests {
+    @Test func findsIntentdsOwnLayout() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("base/config.json", "{}")
+        try folder.write("adapter/adapter_config.json", "{}")
+        try folder.write("adapter-fast/adapter_config.json", "{}")
+        let standard = try ModelFolder(path: folder.path)
+        #expect(standard.base == folder.path + "/base")
+        #expect(standard.adapter == folder.path + "/adapter")
+        #expect(try ModelFolder(path: folder.path, adapter: .named("fast")).adapter == folder.path + "/adapter-fast")
+        #expect(try ModelFolder(path: folder.path, adapter: .none).adapter == nil)
+    }
+
+    @Test func findsAnAdapterFolderWithItsBaseBesideIt() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("base/config.json", "{}")
+        try folder.write("mine/adapter_config.json", "{}")
+        let model = try ModelFolder(path: folder.path + "/mine")
+        #expect(model.adapter == folder.path + "/mine")
+        #expect(model.base == folder.path + "/mine/../base")
+    }
+
+    @Test func findsTheBaseThatTheAdapterNames() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("weights/config.json", "{}")
+        try folder.write(
+            "mine/adapter_config.json",
+            #"{"peft_type": "LORA", "r": 4, "base_model_name_or_path": "\#(folder.path)/weights"}"#)
+        #expect(try ModelFolder(path: folder.path + "/mine").base == folder.path + "/weights")
+    }
+
+    @Test func takesAMergedModel() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("config.json", "{}")
+        let model = try ModelFolder(path: folder.path)
+        #expect(model.base == folder.path)
+        #expect(model.adapter == nil)
+    }
+
+    @Test func saysWhatIsMissing() throws {
+        let folder = try TemporaryFolder()
+        func message(_ body: () throws -> ModelFolder) -> String {
+            do { _ = try body(); return "" } catch { return "\(error)" }
+        }
+        #expect(message { try ModelFolder(path: folder.path + "/none") }.contains("no such folder"))
+        try folder.write("adapter/adapter_config.json", "{}")
+        #expect(message { try ModelFolder(path: folder.path) }.contains("make model"))
+        try folder.write("base/config.json", "{}")
+        #expect(message { try ModelFolder(path: folder.path, adapter: .named("x")) }.contains("no adapter here"))
+    }
+
+    @Test func labelsMustFitTheHead() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama", to: "model")
+        for (labels, reason) in [
+            (#"["a", "b"]"#, "2 labels, the head 7 outputs"),
+            (#"["a", "a", "b", "c", "d", "e", "f"]"#, "distinct"),
+            (#"["a", "", "b", "c", "d", "e", "f"]"#, "not empty"),
+            (#"{"a": 1}"#, "not a JSON array of strings"),
+        ] {
+            try folder.write("model/labels.json", labels)
+            let error = #expect(throws: EngineError.self) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
+            #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
+        }
+        try folder.write("model/labels.json", #"["a", "b", "c", "d", "e", "f", "g"]"#)
+        #expect(try ModelFiles(try ModelFolder(path: folder.path + "/model")).labels.last == "g")
+    }
+
+    @Test func fewerLayersThanTheBaseHas() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama", to: "model")
+        try folder.write("model/intentd.json", #"{"format": 1, "layers": 2, "attention": "bidirectional"}"#)
+        let files = try ModelFiles(try ModelFolder(path: folder.path + "/model"))
+        #expect(files.plan.layers.count == 2)
+        #expect(files.plan.attention == .bidirectional)
+        try folder.write("model/intentd.json", #"{"format": 1, "layers": 9}"#)
+        #expect(throws: EngineError.mismatch("intentd.json asks for 9 layers; the base has 3")) {
+            try ModelFiles(try ModelFolder(path: folder.path + "/model"))
+        }
+    }
+
+    @Test func anAdapterOfLayersThatDoNotRunIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama-qlora", to: "model")
+        try folder.write("model/intentd.json", #"{"format": 1, "layers": 2}"#)
+        let error = #expect(throws: EngineError.self) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
+        #expect(error?.description.contains("only the first 2 layers run") == true)
+    }
+
+    @Test func anAdapterOfAnotherBaseIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama-qlora/adapter", to: "adapter")
+        try folder.copy(EngineFixture.folder + "gemma3-qlora/base", to: "base")
+        let error = #expect(throws: EngineError.self) { try ModelFiles(try ModelFolder(path: folder.path)) }
+        guard case .adapter(.doesNotFit)? = error else {
+            Issue.record("\(error?.description ?? "no error")")
+            return
+        }
+    }
+
+    @Test func aModelWithoutATokenizerSaysSo() throws {
+        let error = #expect(throws: EngineError.self) {
+            try IntentEngine(LoadOptions(model: EngineFixture.folder + "llama", threads: 1))
+        }
+        #expect(error?.description.contains("tokenizer.model") == true)
+    }
+}

@@ -9,6 +9,8 @@ struct ByteSource: ~Copyable {
     private var input: [UInt8]
     private var inputRange = 0..<0
     private var inflater: GzipInflater?
+    /// `inflater.hasMore`, where it can be read without touching the inflater.
+    private var inflaterHasMore = false
     private var detected = false
     private var ended = false
 
@@ -22,7 +24,7 @@ struct ByteSource: ~Copyable {
 
     /// True when `read` would have to wait for the other end: what was read so far should not wait with it.
     var wouldBlock: Bool {
-        if !inputRange.isEmpty || ended { return false }
+        if !inputRange.isEmpty || ended || inflaterHasMore { return false }
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return Glibc.poll(&poll, 1, 0) == 0
     }
@@ -31,7 +33,7 @@ struct ByteSource: ~Copyable {
     /// - Throws: `InputError` for a read error or a damaged gzip stream.
     mutating func read(into output: inout [UInt8]) throws(InputError) -> Bool {
         while true {
-            if inputRange.isEmpty, !ended { try fill() }
+            if inputRange.isEmpty, !ended, !inflaterHasMore { try fill() }
             if !detected { try detectGzip() }
             if inflater == nil {
                 guard !inputRange.isEmpty else { return false }
@@ -39,15 +41,24 @@ struct ByteSource: ~Copyable {
                 inputRange = 0..<0
                 return true
             }
-            if inputRange.isEmpty {
-                guard inflater?.isAtMemberBoundary == true else { throw .truncatedGzip }
+            if inflater?.isBetweenMembers == true { skipPadding() }
+            if inputRange.isEmpty, !inflaterHasMore {
+                if !ended { continue }
+                guard inflater?.isBetweenMembers == true else { throw .truncatedGzip }
                 return false
             }
             let before = output.count
             let used = try inflater?.inflate(input[inputRange], into: &output) ?? 0
+            inflaterHasMore = inflater?.hasMore ?? false
             inputRange = (inputRange.lowerBound + used)..<inputRange.upperBound
             if output.count > before { return true }
         }
+    }
+
+    /// Zeros may follow a gzip member: tapes and block devices pad with them.
+    private mutating func skipPadding() {
+        let first = input[inputRange].firstIndex { $0 != 0 } ?? inputRange.upperBound
+        inputRange = first..<inputRange.upperBound
     }
 
     private mutating func detectGzip() throws(InputError) {
@@ -80,7 +91,13 @@ struct ByteSource: ~Copyable {
                 ended = true
                 return
             }
-            if errno != EINTR { throw .read(errno: errno) }
+            if errno == EAGAIN {
+                // The descriptor does not wait by itself.
+                var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                _ = Glibc.poll(&poll, 1, -1)
+            } else if errno != EINTR {
+                throw .read(errno: errno)
+            }
         }
     }
 }

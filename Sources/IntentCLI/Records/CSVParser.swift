@@ -1,7 +1,8 @@
-/// A streaming RFC 4180 parser: comma-separated, double quotes, quoted line breaks, CRLF or LF.
+/// A streaming RFC 4180 parser: comma-separated, double quotes, quoted line breaks; rows end with CRLF, LF or CR.
 ///
-/// Feed it bytes; it calls back with whole rows. Its memory is one row, bounded by `limit` bytes: a longer row
-/// is skipped to its end and reported.
+/// Feed it bytes; it calls back with whole rows. Its memory is one row, bounded by `limit` bytes. A longer row is
+/// reported and skipped to the end of the line on which it passed the bound, so that a quote which is never closed
+/// costs at most `limit` bytes of what follows it.
 struct CSVParser {
     /// A row, or why there is none; `line` is where it starts, counted from 1.
     struct Row: Equatable {
@@ -9,20 +10,27 @@ struct CSVParser {
         var fields: Result<[String], RecordError>
     }
 
-    private enum State { case fieldStart, unquoted, quoted, quoteInQuoted }
+    private enum State { case fieldStart, unquoted, quoted, quoteInQuoted, skipping }
 
     let limit: Int
     private var state = State.fieldStart
     private var field: [UInt8] = []
     private var fields: [String] = []
+    /// Bytes of the row so far.
     private var size = 0
-    private var line = 1
-    private var rowLine = 1
+    private var line: Int
+    private var rowLine: Int
     private var error: RecordError?
-    private var sawCarriageReturn = false
-    private var rowHasBytes = false
+    private var lastWasCarriageReturn = false
 
-    init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: the longest row in bytes.
+    ///   - firstLine: the number of the line that the first row starts on.
+    init(limit: Int, firstLine: Int = 1) {
+        self.limit = limit
+        line = firstLine
+        rowLine = firstLine
+    }
 
     /// Parses `bytes`, handing every row that ends in them to `row`.
     mutating func consume<Bytes: Sequence<UInt8>>(_ bytes: Bytes, row: (Row) -> Void) {
@@ -32,25 +40,31 @@ struct CSVParser {
     /// Ends the stream: hands over an unfinished last row, if there is one.
     mutating func finish(row: (Row) -> Void) {
         if state == .quoted { error = error ?? RecordError("a quoted field is not closed") }
-        if rowHasBytes { endRow(row) }
+        endRow(row)
     }
 
     private mutating func consume(_ byte: UInt8, _ row: (Row) -> Void) {
-        if byte == 0x0a { line += 1 }
-        if sawCarriageReturn {
-            sawCarriageReturn = false
-            if byte == 0x0a { return endRow(row) }
-            keep(0x0d)
+        let endsCRLF = byte == 0x0a && lastWasCarriageReturn
+        lastWasCarriageReturn = byte == 0x0d
+        if byte == 0x0d || (byte == 0x0a && !endsCRLF) { line += 1 }
+        if state != .quoted, byte == 0x0d || byte == 0x0a {
+            // The line feed of a CRLF belongs to the row that its carriage return ended.
+            if endsCRLF { rowLine = line } else { endRow(row) }
+            return
         }
-        if byte != 0x0a || state == .quoted { rowHasBytes = true }
+        size += 1
+        if size > limit, state != .skipping {
+            error = RecordError("the row is over \(limit) bytes; perhaps a quote is not closed")
+            field.removeAll(keepingCapacity: true)
+            state = .skipping
+        }
         switch (state, byte) {
+        case (.skipping, _): break
         case (.quoted, 0x22): state = .quoteInQuoted
-        case (.quoted, _): keep(byte)
+        case (.quoted, _): field.append(byte)
         case (.quoteInQuoted, 0x22):
             state = .quoted
-            keep(byte)
-        case (_, 0x0d): sawCarriageReturn = true
-        case (_, 0x0a): endRow(row)
+            field.append(byte)
         case (_, 0x2c): endField()
         case (.fieldStart, 0x22): state = .quoted
         case (.quoteInQuoted, _):
@@ -58,15 +72,6 @@ struct CSVParser {
             state = .unquoted
         default:
             state = .unquoted
-            keep(byte)
-        }
-    }
-
-    private mutating func keep(_ byte: UInt8) {
-        size += 1
-        if size > limit {
-            error = error ?? RecordError("the row is over \(limit) bytes")
-        } else {
             field.append(byte)
         }
     }
@@ -91,10 +96,9 @@ struct CSVParser {
             size = 0
             state = .fieldStart
             rowLine = line
-            rowHasBytes = false
         }
         // A blank line is no row.
-        guard rowHasBytes else { return }
+        guard size > 0 else { return }
         endField()
         row(Row(line: rowLine, fields: error.map { .failure($0) } ?? .success(fields)))
     }

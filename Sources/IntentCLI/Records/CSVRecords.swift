@@ -8,21 +8,22 @@ struct CSVRecords {
         var count: Int
         var text: Int
         var id: Int?
+        var label: Int?
     }
 
-    init(fields: RecordReader.Fields, limit: Int) {
+    /// - Parameter firstLine: the number of the line that the header starts on.
+    init(fields: RecordReader.Fields, limit: Int, firstLine: Int = 1) {
         self.fields = fields
-        parser = CSVParser(limit: limit)
+        parser = CSVParser(limit: limit, firstLine: firstLine)
     }
 
-    /// The column names in one line of text.
+    /// The column names in one line of text; none if it is no CSV.
     static func header(ofLine line: String) -> [String] {
         var parser = CSVParser(limit: RecordReader.recordLimit)
-        var names: [String] = []
-        parser.consume(line.utf8) { _ in }
-        parser.finish { row in names = (try? row.fields.get()) ?? [] }
-        if let first = names.first, first.hasPrefix("\u{feff}") { names[0].removeFirst() }
-        return names
+        var rows: [CSVParser.Row] = []
+        parser.consume(line.utf8) { rows.append($0) }
+        parser.finish { rows.append($0) }
+        return (try? rows.first?.fields.get()) ?? []
     }
 
     /// - Throws: `RecordError` when the header lacks the text column.
@@ -53,12 +54,17 @@ struct CSVRecords {
     }
 
     private func header(_ row: CSVParser.Row) throws(RecordError) -> Columns {
-        var names = try row.fields.get()
-        if let first = names.first, first.hasPrefix("\u{feff}") { names[0].removeFirst() }
+        let names: [String]
+        do { names = try row.fields.get() } catch { throw RecordError("the CSV header: \(error)") }
         guard let text = names.firstIndex(of: fields.text) else {
             throw RecordError("the CSV header has no column named '\(fields.text)'; name it with --text-field")
         }
-        return Columns(count: names.count, text: text, id: names.firstIndex(of: fields.id))
+        var label: Int?
+        if let name = fields.label {
+            label = names.firstIndex(of: name)
+            if label == nil { throw RecordError("the CSV header has no column named '\(name)'") }
+        }
+        return Columns(count: names.count, text: text, id: names.firstIndex(of: fields.id), label: label)
     }
 
     private func record(_ row: CSVParser.Row, _ columns: Columns) -> InputRecord {
@@ -74,7 +80,8 @@ struct CSVRecords {
             let text = values[columns.text]
             guard !text.allSatisfy(\.isWhitespace) else { return failure(RecordError("the message is empty")) }
             let id = columns.id.map { JSONText.quoted(values[$0]) } ?? String(row.line)
-            return InputRecord(line: row.line, id: id, text: .success(text))
+            return InputRecord(
+                line: row.line, id: id, text: .success(text), label: columns.label.map { values[$0] })
         }
     }
 }

@@ -6,8 +6,10 @@ import CZlib
 struct GzipInflater: ~Copyable {
     private let stream: UnsafeMutablePointer<z_stream>
     private var scratch = [UInt8](repeating: 0, count: 1 << 16)
-    /// True before the first member and between members: the only places where the stream may end.
-    private(set) var isAtMemberBoundary = true
+    /// True behind a whole member: the only place where the stream may end.
+    private(set) var isBetweenMembers = false
+    /// True if zlib may hold more output for the input that it has.
+    private(set) var hasMore = false
 
     init() throws(InputError) {
         stream = .allocate(capacity: 1)
@@ -37,12 +39,15 @@ struct GzipInflater: ~Copyable {
             }
         }
         output.append(contentsOf: scratch[..<produced])
+        hasMore = produced == scratch.count
         switch status {
         case Z_OK, Z_BUF_ERROR:
-            isAtMemberBoundary = false
-            if used == 0, produced == 0 { throw .damagedGzip }
+            isBetweenMembers = false
+            // No progress with input to hand cannot be; without input it says that there was no more output.
+            if used == 0, produced == 0, !input.isEmpty { throw .damagedGzip }
         case Z_STREAM_END:
-            isAtMemberBoundary = true
+            isBetweenMembers = true
+            hasMore = false
             inflateReset(stream)
         default:
             throw .damagedGzip

@@ -6,6 +6,8 @@ struct InputRecord: Equatable {
     var id: String
     /// The message, or the reason why there is none. The reason never repeats what the line held.
     var text: Result<String, RecordError>
+    /// The label that the reader was asked for.
+    var label: String?
 }
 
 /// Why a record holds no message.

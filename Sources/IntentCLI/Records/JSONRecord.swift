@@ -9,8 +9,7 @@ enum JSONRecord {
             InputRecord(line: line, id: String(line), text: .failure(RecordError(reason)))
         }
         let decoder = JSONDecoder()
-        decoder.userInfo[.recordTextField] = fields.text
-        decoder.userInfo[.recordIDField] = fields.id
+        decoder.userInfo[.recordFields] = fields
         let object: Object
         do {
             object = try decoder.decode(Object.self, from: Data(bytes))
@@ -22,7 +21,8 @@ enum JSONRecord {
             return failure("the line is not valid JSON")
         }
         guard !object.text.allSatisfy(\.isWhitespace) else { return failure("the message is empty") }
-        return InputRecord(line: line, id: object.id ?? String(line), text: .success(object.text))
+        return InputRecord(
+            line: line, id: object.id ?? String(line), text: .success(object.text), label: object.label)
     }
 
     private struct Key: CodingKey {
@@ -35,35 +35,43 @@ enum JSONRecord {
     private struct Object: Decodable {
         var text: String
         var id: String?
+        var label: String?
 
         init(from decoder: any Decoder) throws {
+            guard let fields = decoder.userInfo[.recordFields] as? RecordReader.Fields else {
+                throw RecordError("no field names were given")
+            }
             let container = try decoder.container(keyedBy: Key.self)
-            let textField = decoder.userInfo[.recordTextField] as? String ?? "text"
-            let idField = decoder.userInfo[.recordIDField] as? String ?? "id"
-            let textKey = Key(stringValue: textField)
-            guard container.contains(textKey) else { throw RecordError("the object has no field '\(textField)'") }
-            guard let text = try? container.decode(String.self, forKey: textKey) else {
-                throw RecordError("the field '\(textField)' is not a string")
+            text = try Self.string(fields.text, in: container)
+            label = try fields.label.map { try Self.string($0, in: container) }
+            id = try Self.identifier(fields.id, in: container)
+        }
+
+        private static func string(_ field: String, in container: KeyedDecodingContainer<Key>) throws -> String {
+            let key = Key(stringValue: field)
+            guard container.contains(key) else { throw RecordError("the object has no field '\(field)'") }
+            guard let value = try? container.decode(String.self, forKey: key) else {
+                throw RecordError("the field '\(field)' is not a string")
             }
-            self.text = text
-            let idKey = Key(stringValue: idField)
-            guard container.contains(idKey), (try? container.decodeNil(forKey: idKey)) != true else { return }
-            if let value = try? container.decode(String.self, forKey: idKey) {
-                id = JSONText.quoted(value)
-            } else if let value = try? container.decode(Int64.self, forKey: idKey) {
-                id = String(value)
-            } else if let value = try? container.decode(Double.self, forKey: idKey), value.isFinite {
-                id = "\(value)"
-            } else if let value = try? container.decode(Bool.self, forKey: idKey) {
-                id = value ? "true" : "false"
-            } else {
-                throw RecordError("the field '\(idField)' is not a string, a number or a boolean")
-            }
+            return value
+        }
+
+        /// The identifier as JSON. Integers keep all their digits.
+        private static func identifier(
+            _ field: String, in container: KeyedDecodingContainer<Key>
+        ) throws -> String? {
+            let key = Key(stringValue: field)
+            guard container.contains(key), (try? container.decodeNil(forKey: key)) != true else { return nil }
+            if let value = try? container.decode(String.self, forKey: key) { return JSONText.quoted(value) }
+            if let value = try? container.decode(Bool.self, forKey: key) { return value ? "true" : "false" }
+            if let value = try? container.decode(Int64.self, forKey: key) { return String(value) }
+            if let value = try? container.decode(UInt64.self, forKey: key) { return String(value) }
+            if let value = try? container.decode(Double.self, forKey: key), value.isFinite { return "\(value)" }
+            throw RecordError("the field '\(field)' is not a string, a number or a boolean")
         }
     }
 }
 
 extension CodingUserInfoKey {
-    fileprivate static let recordTextField = CodingUserInfoKey(rawValue: "recordTextField")!
-    fileprivate static let recordIDField = CodingUserInfoKey(rawValue: "recordIDField")!
+    fileprivate static let recordFields = CodingUserInfoKey(rawValue: "recordFields")!
 }

@@ -11,43 +11,45 @@ struct LineSplitter {
     /// The longest line in bytes.
     let limit: Int
     private var buffer: [UInt8] = []
+    /// Where the next line starts.
     private var start = 0
+    /// Bytes before this hold no line feed after `start`.
     private var scanned = 0
     private var dropping = false
 
     init(limit: Int) { self.limit = limit }
 
-    /// Takes more of the stream through `fill`, which appends bytes.
-    mutating func append<Failure: Error>(_ fill: (inout [UInt8]) throws(Failure) -> Bool) throws(Failure) -> Bool {
+    /// Takes more of the stream.
+    mutating func append(_ bytes: some Collection<UInt8>) {
         if start > 0 {
             buffer.removeSubrange(..<start)
             scanned -= start
             start = 0
         }
-        return try fill(&buffer)
+        buffer.append(contentsOf: bytes)
+    }
+
+    /// True if a whole line is here.
+    mutating func hasLine() -> Bool {
+        if scanned < buffer.count, buffer[scanned] == 0x0a { return true }
+        scanned = buffer[scanned...].firstIndex(of: 0x0a) ?? buffer.count
+        return scanned < buffer.count
     }
 
     /// The next whole line, or nil until more bytes come.
     mutating func next() -> Line? {
-        while true {
-            if let newline = buffer[scanned...].firstIndex(of: 0x0a) {
-                defer {
-                    start = newline + 1
-                    scanned = start
-                }
-                if dropping {
-                    dropping = false
-                    return .tooLong(limit: limit)
-                }
-                return finished(start..<newline)
-            }
-            scanned = buffer.count
-            if scanned - start > limit + 1 {
-                dropping = true
-                start = scanned
-            }
+        guard hasLine() else {
+            // One more byte may be the carriage return of a line that just fits.
+            if scanned - start > limit + 1 { dropping = true }
+            if dropping { start = scanned }
             return nil
         }
+        defer {
+            scanned += 1
+            start = scanned
+            dropping = false
+        }
+        return dropping ? .tooLong(limit: limit) : finished(start..<scanned)
     }
 
     /// What follows the last line feed at the end of the stream, or nil when nothing does.
@@ -62,12 +64,12 @@ struct LineSplitter {
     }
 
     /// The bytes not yet handed out, as they came: for a reader that goes on without lines.
-    mutating func takeRest() -> [UInt8] {
+    mutating func takeRest() -> ArraySlice<UInt8> {
         defer {
             start = buffer.count
             scanned = start
         }
-        return Array(buffer[start...])
+        return buffer[start...]
     }
 
     private func finished(_ range: Range<Int>) -> Line {

@@ -1,70 +1,68 @@
-import FoundationEssentials
-
 /// Turns a stream of bytes into records, in order and in bounded memory.
 ///
 /// A record that cannot be read becomes an `InputRecord` whose text is a failure, in its place; reading goes on.
 struct RecordReader: ~Copyable {
-    /// Names of the fields that hold the message and its identifier.
-    struct Fields {
+    /// Names of the fields that hold the message, its identifier and, where one is wanted, its label.
+    struct Fields: Sendable {
         var text: String
         var id: String
+        /// With a name, a record without this field is bad.
+        var label: String?
+
+        init(text: String, id: String, label: String? = nil) {
+            self.text = text
+            self.id = id
+            self.label = label
+        }
     }
 
     /// The longest line or row in bytes. A message of 64 KiB fits with its JSON escapes.
     static let recordLimit = 1 << 20
 
-    private var source: ByteSource
+    private var lines: LineReader
     private let fields: Fields
     private var format: RecordFormat
-    private var splitter = LineSplitter(limit: recordLimit)
     private var line = 0
     private var csv: CSVRecords?
+    /// Records read and not handed out, from `nextPending` on: at most those of one buffer.
     private var pending: [InputRecord] = []
+    private var nextPending = 0
     private var ended = false
 
     init(source: consuming ByteSource, format: RecordFormat, fields: Fields) {
-        self.source = source
+        lines = LineReader(source: source, limit: Self.recordLimit)
         self.format = format
         self.fields = fields
     }
 
     /// True when the next `next()` would have to wait for more input.
-    var wouldBlock: Bool { pending.isEmpty && source.wouldBlock }
+    mutating func wouldBlock() -> Bool { nextPending == pending.count && !ended && lines.wouldBlock() }
 
     /// The next record, or nil at the end.
     /// - Throws: `InputError` when the stream itself fails, `RecordError` when its header is unusable.
     mutating func next() throws -> InputRecord? {
-        while true {
-            if !pending.isEmpty { return pending.removeFirst() }
+        while nextPending == pending.count {
             if ended { return nil }
-            if format == .csv { try readCSV() } else { try readLine() }
+            pending.removeAll(keepingCapacity: true)
+            nextPending = 0
+            if csv != nil { try readCSV() } else { try readLine() }
         }
+        defer { nextPending += 1 }
+        return pending[nextPending]
     }
 
     private mutating func readLine() throws {
-        while true {
-            if let next = splitter.next() { return try accept(next) }
-            if try !fillSplitter() {
-                ended = true
-                if let last = splitter.last() { try accept(last) }
-                if format == .csv { try finishCSV() }
-                return
-            }
+        guard let next = try lines.next() else {
+            ended = true
+            if format == .csv { throw RecordError("the CSV has no header line") }
+            return
         }
-    }
-
-    private mutating func fillSplitter() throws(InputError) -> Bool {
-        var chunk: [UInt8] = []
-        guard try source.read(into: &chunk) else { return false }
-        return splitter.append { buffer in
-            buffer.append(contentsOf: chunk)
-            return true
-        }
-    }
-
-    private mutating func accept(_ next: LineSplitter.Line) throws {
         line += 1
         switch next {
+        case .tooLong(let limit) where format == .csv:
+            throw RecordError("the CSV header is over \(limit) bytes")
+        case .bytes(let bytes) where format == .csv:
+            try startCSV(with: bytes)
         case .tooLong(let limit):
             pending.append(failure("the line is over \(limit) bytes"))
         case .bytes(let bytes):
@@ -72,29 +70,23 @@ struct RecordReader: ~Copyable {
                 pending.append(failure("the line is not valid UTF-8"))
                 return
             }
-            if format == .auto { try detect(text) }
+            guard !text.allSatisfy(\.isWhitespace) else {
+                pending.append(failure("the line is empty"))
+                return
+            }
+            if format == .auto { format = detect(text) }
             switch format {
             case .csv: try startCSV(with: bytes)
             case .jsonl: pending.append(JSONRecord.parse(bytes, line: line, fields: fields))
-            case .text, .auto: pending.append(record(text))
+            case .text, .auto: pending.append(InputRecord(line: line, id: String(line), text: .success(text)))
             }
         }
     }
 
-    private mutating func detect(_ firstLine: String) throws {
-        if firstLine.drop(while: \.isWhitespace).first == "{" {
-            format = .jsonl
-        } else if CSVRecords.header(ofLine: firstLine).contains(fields.text) {
-            format = .csv
-        } else {
-            format = .text
-        }
-    }
-
-    private func record(_ text: String) -> InputRecord {
-        text.allSatisfy(\.isWhitespace)
-            ? failure("the message is empty")
-            : InputRecord(line: line, id: String(line), text: .success(text))
+    /// The format that the first line with text in it speaks for.
+    private func detect(_ firstLine: String) -> RecordFormat {
+        if firstLine.drop(while: \.isWhitespace).first == "{" { return .jsonl }
+        return CSVRecords.header(ofLine: firstLine).contains(fields.text) ? .csv : .text
     }
 
     private func failure(_ reason: String) -> InputRecord {
@@ -103,29 +95,23 @@ struct RecordReader: ~Copyable {
 
     // MARK: CSV
 
-    /// Hands the first line, and what the splitter holds behind it, to the CSV parser.
-    private mutating func startCSV(with firstLine: [UInt8]) throws {
-        var records = CSVRecords(fields: fields, limit: Self.recordLimit)
-        try records.consume(firstLine + [0x0a], into: &pending)
-        try records.consume(splitter.takeRest(), into: &pending)
+    /// Hands the first line, and what was read behind it, to the CSV parser.
+    private mutating func startCSV(with header: [UInt8]) throws {
+        var records = CSVRecords(fields: fields, limit: Self.recordLimit, firstLine: line)
+        try records.consume(header + [0x0a], into: &pending)
+        try records.consume(lines.takeRest(), into: &pending)
         csv = records
     }
 
     private mutating func readCSV() throws {
-        var records = csv ?? CSVRecords(fields: fields, limit: Self.recordLimit)
-        var chunk: [UInt8] = []
-        let more = try source.read(into: &chunk)
-        if more { try records.consume(chunk, into: &pending) }
-        csv = records
-        if !more {
-            ended = true
-            try finishCSV()
-        }
-    }
-
-    private mutating func finishCSV() throws {
-        guard var records = csv else { throw RecordError("the CSV has no header line") }
+        guard var records = csv else { return }
         csv = nil
-        try records.finish(into: &pending)
+        if let bytes = try lines.nextBytes() {
+            try records.consume(bytes, into: &pending)
+            csv = records
+        } else {
+            ended = true
+            try records.finish(into: &pending)
+        }
     }
 }

@@ -32,6 +32,10 @@ struct OutputWriter: ~Copyable {
                 start += count
             } else if errno == EPIPE {
                 throw .closed
+            } else if errno == EAGAIN {
+                // The descriptor does not wait by itself.
+                var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = Glibc.poll(&poll, 1, -1)
             } else if errno != EINTR {
                 throw .write(errno: errno)
             }

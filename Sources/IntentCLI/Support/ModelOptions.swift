@@ -44,8 +44,10 @@ struct ModelOptions: ParsableArguments {
         case "none": .none
         case .some(let name): .named(name)
         }
-        options.precision = try (precision ?? Self.precision(setting("INTENTD_PRECISION"))).precision
-        options.threads = try threads ?? Self.threads(setting("INTENTD_THREADS"))
+        let namedPrecision = try Self.precision(setting("INTENTD_PRECISION"))
+        let namedThreads = try Self.threads(setting("INTENTD_THREADS"))
+        options.precision = (precision ?? namedPrecision).precision
+        options.threads = threads ?? namedThreads
         if let threads, !Self.threadRange.contains(threads) {
             throw ValidationError("--threads must be \(Self.threadRange.lowerBound) to \(Self.threadRange.upperBound)")
         }

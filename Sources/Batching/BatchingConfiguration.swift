@@ -29,4 +29,8 @@ public struct BatchingConfiguration: Sendable, Equatable {
         self.batchShare = batchShare
         self.stallLimit = stallLimit
     }
+
+    /// The most that the margin for prediction errors may take of the bound; with more, too little would be left to
+    /// work with.
+    var marginCeiling: Duration { latencyBound * 0.3 }
 }

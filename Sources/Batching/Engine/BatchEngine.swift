@@ -10,6 +10,8 @@ public protocol BatchEngine: AnyObject {
     var messageTokenizer: any MessageTokenizing { get }
     /// Classifies messages: one result a message, in order. A message that cannot be classified fails alone.
     func classify(_ messages: [TokenizedMessage]) -> [Result<Prediction, EngineError>]
+    /// Messages with known intents, which the self-test checks; there may be none.
+    func selfTestCases() throws(EngineError) -> [SelfTestCase]
     /// Ends the engine's threads; it is not used afterwards.
     func stop()
 }

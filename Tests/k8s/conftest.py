@@ -1,0 +1,15 @@
+"""Lets the tests import their helpers whatever folder pytest is started in, and shares the contract."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import contract as contract_module  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def contract() -> contract_module.Contract:
+    return contract_module.read()

@@ -1,0 +1,173 @@
+"""Every overlay passes every check, and every check fails on a manifest broken in the way that it looks for."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+import checks
+from manifests import OVERLAYS, container, files, one, overlay, pod_spec
+
+
+def kserve():
+    return files("kserve")
+
+
+SETS = {name: (lambda name=name: overlay(name)) for name in OVERLAYS} | {"kserve": kserve}
+
+
+@pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", SETS)
+def test_agrees(name, check, contract):
+    assert check(SETS[name](), contract) == []
+
+
+def deployment(manifests):
+    return one(manifests, "Deployment")
+
+
+def box(manifests):
+    return container(deployment(manifests))
+
+
+def setting(name, value):
+    def change(manifests):
+        data = next(m for m in manifests if m["kind"] == "ConfigMap" and "INTENTD_PORT" in m["data"])["data"]
+        if value is None:
+            del data[name]
+        else:
+            data[name] = value
+    return change
+
+
+def at(kind, *path, value):
+    """Sets what lies at a path inside the one manifest of a kind."""
+    def change(manifests):
+        place = one(manifests, kind)
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+    return change
+
+
+POD = ("spec", "template", "spec")
+BOX = (*POD, "containers", 0)
+
+# A check's name, and ways to break a production manifest that this check must notice.
+BROKEN = [
+    ("selectors_pick_pods", at("Service", "spec", "selector", value={"app": "other"})),
+    ("selectors_pick_pods", at("PodDisruptionBudget", "spec", "selector", "matchLabels", value={"app": "other"})),
+    ("selectors_pick_pods", at("NetworkPolicy", "spec", "podSelector", "matchLabels", value={"app": "other"})),
+    ("selectors_pick_pods", at("Deployment", "spec", "selector", "matchLabels", value={"app": "other"})),
+    ("selectors_pick_pods", at(
+        "Deployment", *POD, "topologySpreadConstraints", 0, "labelSelector", "matchLabels", value={"app": "other"})),
+    ("selectors_pick_pods", lambda m: m.append(renamed(deployment(m), "second"))),
+    ("monitors_pick_services", at("ServiceMonitor", "spec", "selector", "matchLabels", value={"app": "other"})),
+    ("monitors_pick_services", at("ServiceMonitor", "spec", "endpoints", 0, "port", value="metrics")),
+    ("monitors_pick_services", at("ServiceMonitor", "spec", "endpoints", 0, "path", value="/metric")),
+    ("monitors_pick_services", at("ServiceMonitor", "spec", "jobLabel", value="app")),
+    ("autoscaler_owns_the_count", at("Deployment", "spec", "replicas", value=3)),
+    ("autoscaler_owns_the_count", at("HorizontalPodAutoscaler", "spec", "scaleTargetRef", "name", value="other")),
+    ("autoscaler_owns_the_count", at(
+        "HorizontalPodAutoscaler", "spec", "metrics", 1, "pods", "metric", "name", value="intentd_queue_length")),
+    ("autoscaler_owns_the_count", at("PodDisruptionBudget", "spec", "maxUnavailable", value=3)),
+    ("autoscaler_owns_the_count", at("Deployment", *BOX, "resources", "requests", value={})),
+    ("ports_agree", at("Service", "spec", "ports", 0, "targetPort", value=8081)),
+    ("ports_agree", at("Service", "spec", "ports", 0, "targetPort", value="web")),
+    ("ports_agree", setting("INTENTD_PORT", "9000")),
+    ("ports_agree", at("Deployment", *BOX, "livenessProbe", "httpGet", "port", value=9000)),
+    ("ports_agree", at("NetworkPolicy", "spec", "ingress", 0, "ports", 0, "port", value=9000)),
+    ("ports_agree", at("NetworkPolicy", "spec", "ingress", 0, "ports", value=[])),
+    ("probes_ask_what_answers", at("Deployment", *BOX, "readinessProbe", "httpGet", "path", value="/ready")),
+    ("probes_ask_what_answers", at("Deployment", *BOX, "readinessProbe", "httpGet", "path", value="/metrics")),
+    ("probes_ask_what_answers", at("Deployment", *BOX, "livenessProbe", "httpGet", "path", value="/readyz")),
+    ("probes_ask_what_answers", lambda m: box(m).pop("startupProbe")),
+    ("stop_fits_the_grace_period", at("Deployment", *POD, "terminationGracePeriodSeconds", value=20)),
+    ("stop_fits_the_grace_period", setting("INTENTD_DRAIN_DELAY", "2")),
+    ("stop_fits_the_grace_period", setting("INTENTD_DRAIN_DELAY", "30")),
+    ("stop_fits_the_grace_period", setting("INTENTD_GRACE_PERIOD", "44")),
+    ("stop_fits_the_grace_period", at("Deployment", *BOX, "lifecycle", value={
+        "preStop": {"exec": {"command": ["sleep", "5"]}}})),
+    ("stop_fits_the_grace_period", at("Deployment", *BOX, "lifecycle", value={"preStop": {"sleep": {"seconds": 30}}})),
+    ("rollout_keeps_capacity", at("Deployment", "spec", "strategy", "rollingUpdate", "maxUnavailable", value=1)),
+    ("rollout_keeps_capacity", at("Deployment", "spec", "strategy", "rollingUpdate", "maxSurge", value=0)),
+    ("rollout_keeps_capacity", at("Deployment", "spec", "strategy", value={"type": "Recreate"})),
+    ("settings_are_known", setting("INTENTD_LATENCY_BOUND", "50")),
+    ("open_address_is_guarded", setting("INTENTD_HOST", "127.0.0.1")),
+    ("open_address_is_guarded", setting("INTENTD_AUTH_TOKENS_FILE", None)),
+    ("open_address_is_guarded", setting("INTENTD_AUTH_TOKENS_FILE", "/etc/intentd/tokens")),
+    ("open_address_is_guarded", setting("INTENTD_ALLOW_UNAUTHENTICATED", "true")),
+    ("references_exist", at("Deployment", *BOX, "envFrom", 0, "configMapRef", "name", value="intentd")),
+    ("references_exist", lambda m: box(m)["volumeMounts"].clear()),
+    ("references_exist", at("Deployment", *POD, "volumes", 0, "secret", "secretName", value="tokens")),
+    ("references_exist", at(
+        "ServiceMonitor", "spec", "endpoints", 0, "authorization", "credentials", "key", value="scrape")),
+    ("images_are_this_version", at("Deployment", *BOX, "image", value="intentd:latest")),
+    ("resources_are_guaranteed", at("Deployment", *BOX, "resources", "limits", "memory", value="2Gi")),
+    ("resources_are_guaranteed", lambda m: box(m)["resources"].pop("limits")),
+    ("resources_are_guaranteed", at("Deployment", *BOX, "resources", value={
+        name: {"cpu": "1500m", "memory": "1Gi", "ephemeral-storage": "64Mi"} for name in ("requests", "limits")})),
+    ("resources_are_guaranteed", lambda m: box(m)["env"].clear()),
+    ("security_is_restricted", at("Deployment", *POD, "securityContext", "runAsNonRoot", value=False)),
+    ("security_is_restricted", at("Deployment", *POD, "securityContext", "runAsUser", value=0)),
+    ("security_is_restricted", at("Deployment", *POD, "securityContext", "seccompProfile", value={})),
+    ("security_is_restricted", at("Deployment", *POD, "hostNetwork", value=True)),
+    ("security_is_restricted", at("Deployment", *POD, "automountServiceAccountToken", value=True)),
+    ("security_is_restricted", at("Deployment", *BOX, "securityContext", "readOnlyRootFilesystem", value=False)),
+    ("security_is_restricted", at("Deployment", *BOX, "securityContext", "allowPrivilegeEscalation", value=True)),
+    ("security_is_restricted", at("Deployment", *BOX, "securityContext", "capabilities", value={
+        "drop": ["ALL"], "add": ["SYS_ADMIN"]})),
+    ("security_is_restricted", at("Deployment", *POD, "volumes", 0, value={"name": "auth", "hostPath": {"path": "/"}})),
+    ("security_is_restricted", at("Namespace", "metadata", "labels", value={})),
+    ("nothing_leaves", at("NetworkPolicy", "spec", "egress", value=[{}])),
+    ("nothing_leaves", at("NetworkPolicy", "spec", "policyTypes", value=["Ingress"])),
+    ("nothing_leaves", at("NetworkPolicy", "spec", "ingress", value=[{"ports": [{"port": "http"}]}])),
+    ("memory_alert_knows_the_limit", at("Deployment", *BOX, "resources", "limits", "memory", value="2Gi")),
+]
+
+
+def renamed(manifest, name):
+    twin = copy.deepcopy(manifest)
+    twin["metadata"]["name"] = name
+    return twin
+
+
+@pytest.mark.parametrize(("name", "change"), BROKEN, ids=[f"{name}-{i}" for i, (name, _) in enumerate(BROKEN)])
+def test_notices(name, change, contract):
+    manifests = overlay("production")
+    change(manifests)
+    assert getattr(checks, name)(manifests, contract), f"{name} did not notice"
+
+
+def test_every_check_is_shown_to_fail():
+    assert {name for name, _ in BROKEN} == {check.__name__ for check in checks.ALL}
+
+
+def test_kserve_runs_what_the_deployment_runs(contract):
+    """The alternative's pod is the production pod: same settings, resources and hardening."""
+    production = overlay("production")
+    [service] = kserve()
+    ours, theirs = deployment(production), service
+    assert checks.settings(theirs, kserve()) == checks.settings(ours, production)
+    for key in ("resources", "securityContext", "args", "image"):
+        assert container(theirs)[key] == container(ours)[key], key
+    for key in ("securityContext", "terminationGracePeriodSeconds"):
+        assert pod_spec(theirs)[key] == pod_spec(ours)[key], key
+    scaler = one(production, "HorizontalPodAutoscaler")["spec"]
+    predictor = service["spec"]["predictor"]
+    assert (predictor["minReplicas"], predictor["maxReplicas"]) == (scaler["minReplicas"], scaler["maxReplicas"])
+
+
+def test_canary_differs_in_track_only():
+    """The canary's pod is the stable pod, so that a difference in figures comes from what is being tried."""
+    stable, canary = (copy.deepcopy(deployment(overlay(name))) for name in ("production", "canary"))
+    pod_spec(stable).pop("topologySpreadConstraints")
+    for manifest in (stable, canary):
+        container(manifest).pop("envFrom")
+    assert pod_spec(canary) == pod_spec(stable)
+    assert checks.settings(deployment(overlay("canary")), overlay("canary")) == checks.settings(
+        deployment(overlay("production")), overlay("production"))
+    assert checks.template_labels(canary)["intentd/track"] == "canary"
+    both = overlay("production") + overlay("canary")
+    assert [p for p in checks.selectors_pick_pods(both, None) if "several" in p] == []

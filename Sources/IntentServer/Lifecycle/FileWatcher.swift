@@ -1,0 +1,39 @@
+import FoundationEssentials
+import Glibc
+import Logging
+import ServiceLifecycle
+
+/// Looks at files every so often and says when they have changed and come to rest: a change is reported once two looks
+/// in a row have seen the same, so that a copy in progress is not read.
+struct FileWatcher: Service {
+    let paths: @Sendable () -> [String]
+    var interval = Duration.seconds(1)
+    let onChange: @Sendable () async -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var reported = Self.signature(paths())
+            var previous = reported
+            while (try? await Task.sleep(for: interval)) != nil {
+                let now = Self.signature(paths())
+                if now == previous, now != reported {
+                    reported = now
+                    await onChange()
+                }
+                previous = now
+            }
+        }
+    }
+
+    /// What tells a file from a later version of itself; a folder stands for the files in it.
+    static func signature(_ paths: [String]) -> [String] {
+        paths.flatMap { path in
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+            return ([path] + names.sorted().map { path + "/" + $0 }).map { file in
+                var status = stat()
+                guard stat(file, &status) == 0 else { return "\(file) missing" }
+                return "\(file) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+            }
+        }
+    }
+}

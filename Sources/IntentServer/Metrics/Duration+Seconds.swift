@@ -1,0 +1,15 @@
+extension Duration {
+    /// Whole nanoseconds, as metrics take them; the extremes of Int64 bound what is shown.
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        return whole + attoseconds / 1_000_000_000
+    }
+
+    /// Seconds as a floating-point number.
+    var inSeconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
+}

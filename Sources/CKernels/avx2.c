@@ -1,3 +1,250 @@
+// AVX2, FMA, F16C. Integer products multiply 16-bit values (vpmaddwd): exact, and as many a cycle as bytes would give
+// here, because vpmaddubsw needs a second multiply to widen its sums and saturates. So activations keep 14 bits and NF4
+// values 13, for nothing.
+
 #if defined(__x86_64__)
+
+#include <immintrin.h>
+
 #include "internal.h"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define CK_UNROLL _Pragma("clang loop unroll(full)")
+#define CK_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#define CK_UNROLL _Pragma("GCC unroll 16")
+#define CK_UNROLL_TWICE _Pragma("GCC unroll 2")
+#endif
+
+// MARK: Vocabulary
+
+typedef __m256 vf;
+typedef __m256i vi;
+enum { V_WIDTH = 8 };
+
+CK_INLINE vf v_zero(void) { return _mm256_setzero_ps(); }
+CK_INLINE vf v_set1(float x) { return _mm256_set1_ps(x); }
+CK_INLINE vf v_load(const float *p) { return _mm256_loadu_ps(p); }
+CK_INLINE void v_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+CK_INLINE vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+CK_INLINE vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+CK_INLINE vf v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+CK_INLINE vf v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+/// a * b + c
+CK_INLINE vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+/// c - a * b
+CK_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+/// Both return b if either is NaN.
+CK_INLINE vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+CK_INLINE vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+
+/// Ones in the first `count` lanes.
+CK_INLINE vi first_lanes(int32_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/// `count` elements, zeros behind them; touches no other memory.
+CK_INLINE vf v_load_part(const float *p, int32_t count) { return _mm256_maskload_ps(p, first_lanes(count)); }
+CK_INLINE void v_store_part(float *p, vf x, int32_t count) { _mm256_maskstore_ps(p, first_lanes(count), x); }
+
+CK_INLINE float v_sum(vf x) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// Some NaN of x may be lost.
+CK_INLINE float v_largest(vf x) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// To the nearest integer, ties to even.
+CK_INLINE vi v_round(vf x) { return _mm256_cvtps_epi32(x); }
+CK_INLINE vf v_from_int(vi x) { return _mm256_cvtepi32_ps(x); }
+
+/// 2^n for n in -126...127; 0 for -127, infinity for 128.
+CK_INLINE vf v_power_of_two(vi n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+}
+
+CK_INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
+CK_INLINE vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
+CK_INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+CK_INLINE vi vi_max(vi a, vi b) { return _mm256_max_epi32(a, b); }
+
+/// The bits of |x|.
+CK_INLINE vi v_magnitude(vf x) { return vi_and(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffffff)); }
+
+CK_INLINE uint32_t vi_largest(vi x) {
+    __m128i four = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    __m128i two = _mm_max_epi32(four, _mm_unpackhi_epi64(four, four));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 1)));
+}
+
+#include "vector_math.h"
+
+// MARK: Prepared rows: 16-bit integers, and bf16 values as f32
+
+#define ACTIVATION_LIMIT CK_LIMIT_WORD
+#define SUMS 0
+typedef int16_t value_t;
+enum { BF16_BYTES = 4 };
+
+CK_INLINE void store_values(value_t *target, vi values) {
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+    _mm_storeu_si128((__m128i *)target, words);
+}
+
+CK_INLINE void store_bf16(void *target, vf values) {
+    vi bits = _mm256_castps_si256(values), one = _mm256_set1_epi32(1);
+    vi odd = vi_and(_mm256_srli_epi32(bits, 16), one);
+    vi rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    vi quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    vi nan = _mm256_castps_si256(_mm256_cmp_ps(values, values, _CMP_UNORD_Q));
+    vi result = _mm256_blendv_epi8(rounded, quiet, nan);
+    _mm256_storeu_si256((__m256i *)target, vi_and(result, _mm256_set1_epi32((int32_t)0xffff0000)));
+}
+
+#include "row_steps.h"
+
+// MARK: Products
+
+// A tile of 6 rows and 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers.
+enum { TILE_ROWS = 6, FLOAT_PANELS = 2, WIDE_ROWS = 3 };
+#define TILE_CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#define WIDE_CASES CASE(1) CASE(2) CASE(3)
+
+CK_INLINE vf v_bf16_even(const void *pairs) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)pairs), 16));
+}
+
+CK_INLINE vf v_bf16_odd(const void *pairs) {
+    return _mm256_castsi256_ps(
+        vi_and(_mm256_loadu_si256((const __m256i *)pairs), _mm256_set1_epi32((int32_t)0xffff0000)));
+}
+
+#include "float_products.h"
+
+#include "attention.h"
+
+typedef int16_t weight_t;
+typedef int8_t weight_byte_t;
+enum { DEPTH_STEP = 2, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_WORD };
+#define WIDENS 1
+/// From how many rows on int8 weights are widened once for all tiles.
+enum { WIDEN_ROWS = 13 };
+
+struct run;
+static void quantised_rows(
+    int rows, struct run part, const void *weights, int decoded, const float *weight_scales, float *sums, int first);
+
+/// 16 bytes for each of 2 * `steps` vectors to 16-bit integers.
+CK_INLINE void decode_int8(const char *weights, int32_t steps, weight_t *target) {
+    for (int32_t v = 0; v < 2 * steps; v++) {
+        vi wide = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)weights + v));
+        _mm256_store_si256((__m256i *)target + v, wide);
+    }
+}
+
+/// The low bytes or the high bytes of the 16 NF4 values, for a byte shuffle.
+CK_INLINE vi nf4_bytes(int high) {
+    uint8_t bytes[16];
+    for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)((uint16_t)ck_nf4_words[i] >> (high ? 8 : 0));
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
+}
+
+/// A block of 512 bytes of codes to [32][16][2] values. Each 32 bytes hold two pairs of inputs, one in the low and
+/// one in the high nibbles; see `pack_codes`.
+CK_INLINE void decode_nf4(const uint8_t *codes, weight_t *target) {
+    const vi low_bytes = nf4_bytes(0), high_bytes = nf4_bytes(1), mask = _mm256_set1_epi8(15);
+    vi *out = (vi *)target;
+    for (int32_t i = 0; i < 16; i++) {
+        vi both = _mm256_load_si256((const vi *)codes + i);
+        vi nibbles[2] = {vi_and(both, mask), vi_and(_mm256_srli_epi16(both, 4), mask)};
+        CK_UNROLL for (int half = 0; half < 2; half++) {
+            vi low = _mm256_shuffle_epi8(low_bytes, nibbles[half]);
+            vi high = _mm256_shuffle_epi8(high_bytes, nibbles[half]);
+            _mm256_store_si256(out + 4 * i + 2 * half, _mm256_unpacklo_epi8(low, high));
+            _mm256_store_si256(out + 4 * i + 2 * half + 1, _mm256_unpackhi_epi8(low, high));
+        }
+    }
+}
+
+/// The order that interleaving bytes inside 128-bit lanes undoes: outputs 0-3, 8-11, 4-7, 12-15 of a pair of inputs.
+static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
+    for (int32_t i = 0; i < 16; i++) {
+        for (int32_t byte = 0; byte < 32; byte++) {
+            const int32_t quarter = byte / 8, output = (quarter == 1 ? 8 : quarter == 2 ? 4 : quarter == 3 ? 12 : 0)
+                                                       + byte % 8 / 2;
+            const int32_t input = 4 * i + byte % 2;
+            target[32 * i + byte] = (uint8_t)(codes[output][input] | codes[output][input + 2] << 4);
+        }
+    }
+}
+
+#include "quantised_products.h"
+
+/// Rows of one panel over one run of inputs: exact integer sums in registers, then one scaling each.
+CK_INLINE void quantised_tile(
+    const int rows, run part, const void *weights, const int decoded, const float *weight_scales, float *sums,
+    int first) {
+    vi totals[TILE_ROWS][2];
+    CK_UNROLL for (int r = 0; r < rows; r++) totals[r][0] = totals[r][1] = vi_zero();
+    const char *values = part.values, *w = weights;
+    CK_UNROLL_TWICE for (int32_t step = 0; step < part.steps; step++, values += 4) {
+        vi w0, w1;
+        if (decoded) {
+            w0 = _mm256_load_si256((const vi *)w);
+            w1 = _mm256_load_si256((const vi *)w + 1);
+            w += 64;
+        } else {
+            w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w));
+            w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w + 1));
+            w += 32;
+        }
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            int32_t pair;
+            memcpy(&pair, values + r * part.stride, 4);
+            vi x = vi_set1(pair);
+            totals[r][0] = _mm256_add_epi32(totals[r][0], _mm256_madd_epi16(x, w0));
+            totals[r][1] = _mm256_add_epi32(totals[r][1], _mm256_madd_epi16(x, w1));
+        }
+    }
+    CK_UNROLL for (int r = 0; r < rows; r++) {
+        vf scale = v_set1(*(const float *)(part.scale + r * part.stride));
+        CK_UNROLL for (int v = 0; v < 2; v++) {
+            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
+            vf factor = weight_scales != NULL ? v_mul(v_load(weight_scales + v * V_WIDTH), scale) : scale;
+            v_store(sum, v_fma(v_from_int(totals[r][v]), factor, first ? v_zero() : v_load(sum)));
+        }
+    }
+}
+
+static void quantised_rows(
+    int rows, run part, const void *weights, int decoded, const float *weight_scales, float *sums, int first) {
+#define CASE(ROWS)                                                                                                     \
+    case ROWS:                                                                                                         \
+        if (decoded) quantised_tile(ROWS, part, weights, 1, weight_scales, sums, first);                               \
+        else quantised_tile(ROWS, part, weights, 0, weight_scales, sums, first);                                       \
+        break;
+    switch (rows) { TILE_CASES }
+#undef CASE
+}
+
+const ck_kernels ck_avx2 = {
+    "avx2", CK_LIMIT_WORD, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+};
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
 #endif

@@ -79,7 +79,7 @@ static const ck_kernels *table(ck_level level) {
     switch (level) {
     case CK_LEVEL_GENERIC: return &ck_generic;
 #if defined(__x86_64__)
-//    case CK_LEVEL_AVX2: return &ck_avx2;
+    case CK_LEVEL_AVX2: return &ck_avx2;
 //    case CK_LEVEL_AVX512VNNI: return &ck_avx512vnni;
 //    case CK_LEVEL_AVX512BF16: return &ck_avx512bf16;
 #elif defined(__aarch64__)
@@ -92,9 +92,9 @@ static const ck_kernels *table(ck_level level) {
 const char *ck_level_name(ck_level level) {
     switch (level) {
     case CK_LEVEL_GENERIC: return "generic";
-//    case CK_LEVEL_AVX2: return "avx2";
-//    case CK_LEVEL_AVX512VNNI: return "avx512vnni";
-//    case CK_LEVEL_AVX512BF16: return "avx512bf16";
+    case CK_LEVEL_AVX2: return "avx2";
+    case CK_LEVEL_AVX512VNNI: return "avx512vnni";
+    case CK_LEVEL_AVX512BF16: return "avx512bf16";
     case CK_LEVEL_NEON: return "neon";
     default: return NULL;
     }

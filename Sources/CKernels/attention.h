@@ -1,0 +1,123 @@
+// Attention inside one message, for every SIMD level. Included behind `float_products.h`, of whose tiles it is made:
+// scores are products with transposed keys, results are products with the values as they lie.
+
+/// Query rows whose scores are held at once; `ck_attention_workspace` counts on it.
+enum { QUERY_ROWS = 64 };
+
+/// The rows that row i sees, counted from the message's start.
+typedef struct span {
+    int32_t low, high;
+} span;
+
+CK_INLINE span visible(const ck_attention *a, int32_t row, int32_t length) {
+    span s = {0, a->causal ? row + 1 : length};
+    if (a->window > 0) {
+        s.low = ck_max(0, row - a->window + 1);
+        if (s.high - row > a->window) s.high = row + a->window;
+    }
+    return s;
+}
+
+/// Keys in panels of 16: [head_dim][16], zeros behind the last.
+static void transpose_keys(const float *k, ptrdiff_t ldk, int32_t length, int32_t size, float *target) {
+    for (int32_t first = 0; first < length; first += CK_PANEL, target += (size_t)size * CK_PANEL) {
+        int32_t count = ck_min(CK_PANEL, length - first);
+        for (int32_t j = 0; j < CK_PANEL; j++) {
+            const float *key = k + (first + j) * ldk;
+            for (int32_t e = 0; e < size; e++) target[(size_t)e * CK_PANEL + j] = j < count ? key[e] : 0;
+        }
+    }
+}
+
+/// Turns the scores of one row into weights that sum to the returned total; zero where the row does not see, inside
+/// [all.low, all.high). Lanes are counted from the message's start, so the order of the sum is the row's own.
+static float soften(float *scores, span own, span all, float scale) {
+    int32_t low = own.low / V_WIDTH * V_WIDTH, high = (own.high + V_WIDTH - 1) / V_WIDTH * V_WIDTH;
+    vf top = v_set1(-INFINITY), factor = v_set1(scale), total = v_zero();
+    for (int32_t j = low; j < high; j += V_WIDTH) v_store(scores + j, v_mul(v_load(scores + j), factor));
+    for (int32_t j = low; j < own.low; j++) scores[j] = -INFINITY;
+    for (int32_t j = own.high; j < high; j++) scores[j] = -INFINITY;
+    for (int32_t j = low; j < high; j += V_WIDTH) top = v_max(top, v_load(scores + j));
+    vf largest = v_set1(v_largest(top));
+    for (int32_t j = low; j < high; j += V_WIDTH) {
+        vf weight = v_exp(v_sub(v_load(scores + j), largest));
+        v_store(scores + j, weight);
+        total = v_add(total, weight);
+    }
+    for (int32_t j = all.low; j < own.low; j++) scores[j] = 0;
+    for (int32_t j = own.high; j < all.high; j++) scores[j] = 0;
+    return v_sum(total);
+}
+
+/// What a tile of rows sees together.
+CK_INLINE span visible_together(const ck_attention *a, int32_t first, int32_t count, int32_t length) {
+    return (span){visible(a, first, length).low, visible(a, first + count - 1, length).high};
+}
+
+/// Results of `count` rows (at most TILE_ROWS) from their weights; `totals` are the weights' sums.
+static void weigh_values(
+    int32_t count, span all, const float *weights, ptrdiff_t ldw, const float *totals, const float *v, ptrdiff_t ldv,
+    int32_t size, float *out, ptrdiff_t ldo) {
+    _Alignas(64) float sums[TILE_ROWS * CK_PANEL];
+    int32_t e = 0;
+    for (; e + CK_PANEL <= size; e += CK_PANEL) {
+        float_rows(
+            count, all.high - all.low, weights + all.low, ldw, v + all.low * ldv + e, ldv, sums, CK_PANEL, 1);
+        for (int32_t r = 0; r < count; r++) {
+            for (int32_t i = 0; i < CK_PANEL; i += V_WIDTH)
+                v_store(out + r * ldo + e + i, v_div(v_load(sums + r * CK_PANEL + i), v_set1(totals[r])));
+        }
+    }
+    for (; e < size; e++) {
+        for (int32_t r = 0; r < count; r++) {
+            float sum = 0;
+            for (int32_t j = all.low; j < all.high; j++)
+                sum = __builtin_fmaf(weights[r * ldw + j], v[j * ldv + e], sum);
+            out[r * ldo + e] = sum / totals[r];
+        }
+    }
+}
+
+/// One query head's rows [first, last), counted from the message's start; at most QUERY_ROWS.
+static void attend_rows(
+    const ck_attention *a, int32_t start, int32_t length, int32_t head, int32_t kv_head, int32_t first, int32_t last,
+    const float *keys, float *scores) {
+    const int32_t size = a->head_dim;
+    const ptrdiff_t lds = (ptrdiff_t)ck_round_up((size_t)length, CK_PANEL);
+    const float *q = a->q + start * a->ldq + (ptrdiff_t)head * size;
+    for (int32_t panel = 0; panel < length; panel += CK_PANEL) {
+        for (int32_t row = first; row < last; row += TILE_ROWS) {
+            int32_t count = ck_min(TILE_ROWS, last - row);
+            span all = visible_together(a, row, count, length);
+            if (panel >= all.high || panel + CK_PANEL <= all.low) continue;
+            float_rows(
+                count, size, q + row * a->ldq, a->ldq, keys + (size_t)panel * size, CK_PANEL,
+                scores + (row - first) * lds + panel, lds, 1);
+        }
+    }
+    for (int32_t row = first; row < last; row += TILE_ROWS) {
+        int32_t count = ck_min(TILE_ROWS, last - row);
+        span all = visible_together(a, row, count, length);
+        float totals[TILE_ROWS], *weights = scores + (row - first) * lds;
+        for (int32_t r = 0; r < count; r++)
+            totals[r] = soften(weights + r * lds, visible(a, row + r, length), all, a->scale);
+        weigh_values(
+            count, all, weights, lds, totals, a->v + start * a->ldv + (ptrdiff_t)kv_head * size, a->ldv, size,
+            a->out + (start + row) * a->ldo + (ptrdiff_t)head * size, a->ldo);
+    }
+}
+
+static void attention(
+    const ck_attention *a, int32_t start, int32_t end, int32_t kv_head, int32_t first_row, int32_t last_row,
+    void *workspace) {
+    const int32_t length = end - start, shared = a->heads / a->kv_heads;
+    float *keys = workspace, *scores = keys + ck_round_up((size_t)length, CK_PANEL) * (size_t)a->head_dim;
+    transpose_keys(
+        a->k + start * a->ldk + (ptrdiff_t)kv_head * a->head_dim, a->ldk, length, a->head_dim, keys);
+    for (int32_t head = kv_head * shared; head < (kv_head + 1) * shared; head++) {
+        for (int32_t row = first_row; row < last_row; row += QUERY_ROWS) {
+            int32_t last = ck_min(row + QUERY_ROWS, last_row);
+            attend_rows(a, start, length, head, kv_head, row - start, last - start, keys, scores);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+// Products with f32 sums, for every SIMD level. Included behind the level's vocabulary. The level also defines
+// TILE_ROWS (rows of a register tile over one panel), FLOAT_PANELS (panels of a tile of few rows, so that enough sums
+// are under way to hide the latency of a multiply-add) and `v_bf16_even`, `v_bf16_odd`: elements 0 or 1 of V_WIDTH
+// pairs of bf16, as f32.
+//
+// Layout of a panel: CK_F32 [k][16]; CK_BF16 [k / 2][16][2], an odd k filled up with zeros.
+
+/// Vectors of a panel.
+enum { PANEL_VECTORS = CK_PANEL / V_WIDTH };
+
+/// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order, one fused
+/// multiply-add each: the sum of an element is the same whatever the tile's shape.
+///
+/// `ldb`: elements between inputs of a panel of f32, or 0 for pairs of bf16; `panel_stride` in bytes; `first`: start
+/// from zero instead of c.
+CK_INLINE void float_tile(
+    const int rows, const int panels, const int bf16, int32_t k, const float *a, ptrdiff_t lda, const void *b,
+    ptrdiff_t ldb, size_t panel_stride, float *c, ptrdiff_t ldc, int first) {
+    enum { MOST = FLOAT_PANELS * PANEL_VECTORS };
+    const int vectors = panels * PANEL_VECTORS;
+    vf sums[TILE_ROWS][MOST];
+    CK_UNROLL for (int r = 0; r < rows; r++) {
+        CK_UNROLL for (int v = 0; v < vectors; v++)
+            sums[r][v] = first ? v_zero() : v_load(c + r * ldc + v * V_WIDTH);
+    }
+    const char *bytes = b;
+    if (bf16) {
+        int32_t i = 0;
+        for (; i + 2 <= k; i += 2, bytes += CK_PANEL * 4) {
+            vf w[MOST];
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(
+                bytes + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4);
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                vf x = v_set1(a[r * lda + i]);
+                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);
+            }
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_odd(
+                bytes + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4);
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                vf x = v_set1(a[r * lda + i + 1]);
+                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);
+            }
+        }
+        if (i < k) {
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                vf x = v_set1(a[r * lda + i]);
+                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(
+                    x, v_bf16_even(bytes + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4),
+                    sums[r][v]);
+            }
+        }
+    } else {
+        CK_UNROLL_TWICE for (int32_t i = 0; i < k; i++, bytes += ldb * 4) {
+            vf w[MOST];
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_load(
+                (const float *)(bytes + v / PANEL_VECTORS * panel_stride) + v % PANEL_VECTORS * V_WIDTH);
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                vf x = v_set1(a[r * lda + i]);
+                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);
+            }
+        }
+    }
+    CK_UNROLL for (int r = 0; r < rows; r++) {
+        CK_UNROLL for (int v = 0; v < vectors; v++) v_store(c + r * ldc + v * V_WIDTH, sums[r][v]);
+    }
+}
+
+/// One panel of f32 for any number of rows up to TILE_ROWS. Also what attention is made of.
+static void float_rows(
+    int rows, int32_t k, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
+    int first) {
+#define CASE(ROWS)                                                                                                     \
+    case ROWS: float_tile(ROWS, 1, 0, k, a, lda, b, ldb, 0, c, ldc, first); break;
+    switch (rows) { TILE_CASES }
+#undef CASE
+}
+
+static void bf16_rows(
+    int rows, int32_t k, const float *a, ptrdiff_t lda, const void *b, float *c, ptrdiff_t ldc, int first) {
+#define CASE(ROWS)                                                                                                     \
+    case ROWS: float_tile(ROWS, 1, 1, k, a, lda, b, 0, 0, c, ldc, first); break;
+    switch (rows) { TILE_CASES }
+#undef CASE
+}
+
+/// FLOAT_PANELS panels for few rows.
+static void float_wide(
+    int rows, int bf16, int32_t k, const float *a, ptrdiff_t lda, const void *b, size_t panel_stride, float *c,
+    ptrdiff_t ldc, int first) {
+#define CASE(ROWS)                                                                                                     \
+    case ROWS:                                                                                                         \
+        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, first);                     \
+        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL, panel_stride, c, ldc, first);                   \
+        break;
+    switch (rows) { WIDE_CASES }
+#undef CASE
+}
+
+CK_INLINE size_t float_panel_bytes(int32_t format, int32_t k) {
+    size_t inputs = (size_t)k;
+    return format == CK_F32 ? CK_PANEL * 4 * inputs : CK_PANEL * 2 * ck_round_up(inputs, 2);
+}
+
+static ck_status pack_float_panel(
+    int32_t format, int32_t k, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
+    uint32_t largest = 0;
+    memset(target, 0, float_panel_bytes(format, k));
+    for (int32_t j = 0; j < count; j++) {
+        const float *row = rows + j * ldrows;
+        for (int32_t i = 0; i < k; i++) {
+            if (format == CK_F32) {
+                largest = ck_max((int32_t)largest, (int32_t)ck_magnitude(row[i]));
+                ((float *)target)[(size_t)i * CK_PANEL + j] = row[i];
+            } else {
+                uint16_t rounded = ck_to_bf16(row[i]);
+                largest = ck_max((int32_t)largest, (int32_t)ck_magnitude(ck_from_bf16(rounded)));
+                ((uint16_t *)target)[((size_t)(i / 2) * CK_PANEL + j) * 2 + i % 2] = rounded;
+            }
+        }
+    }
+    return largest >= CK_INFINITY_BITS ? CK_NOT_FINITE : CK_OK;
+}
+
+/// Writes or adds the finished sums of one panel; `scales` may be NULL.
+CK_INLINE void store_row(float *y, const float *sums, const float *scales, int32_t count, int32_t flags) {
+    for (int32_t v = 0; v < CK_PANEL && v < count; v += V_WIDTH) {
+        int32_t rest = count - v;
+        vf value = v_load(sums + v);
+        if (scales != NULL) value = v_mul(value, v_load(scales + v));
+        if (rest >= V_WIDTH) {
+            v_store(y + v, flags & CK_GEMM_ADD ? v_add(v_load(y + v), value) : value);
+        } else {
+            v_store_part(y + v, flags & CK_GEMM_ADD ? v_add(v_load_part(y + v, rest), value) : value, rest);
+        }
+    }
+}
+
+enum {
+    /// Rows whose sums are under way at once.
+    CHUNK_ROWS = 128,
+    /// Inputs that a panel's sums advance by before the next tile of rows: their weights stay in the first-level cache.
+    DEPTH = 128,
+};
+
+static void float_gemm(
+    const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
+    const int bf16 = matrix->format == CK_BF16;
+    const size_t stride = float_panel_bytes(matrix->format, matrix->k), input_bytes = CK_PANEL * (bf16 ? 2 : 4);
+    const ptrdiff_t lda = ldx / 4;
+    _Alignas(64) float sums[CHUNK_ROWS * FLOAT_PANELS * CK_PANEL];
+    for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
+        const int32_t rows = ck_min(CHUNK_ROWS, last_row - row), tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+        const float *a = (const float *)((const char *)x + row * ldx);
+        for (int32_t panel = first_panel; panel < last_panel; panel += FLOAT_PANELS) {
+            const int32_t panels = ck_min(FLOAT_PANELS, last_panel - panel);
+            const char *b = (const char *)matrix->data + (size_t)panel * stride;
+            const ptrdiff_t ldc = FLOAT_PANELS * CK_PANEL;
+            for (int32_t start = 0; start < matrix->k; start += DEPTH) {
+                const int32_t depth = ck_min(DEPTH, matrix->k - start);
+                const char *weights = b + (size_t)start * input_bytes;
+                for (int32_t tile = 0; tile < tiles; tile++) {
+                    const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
+                    const float *values = a + from * lda + start;
+                    float *c = sums + from * ldc;
+                    if (count <= WIDE_ROWS && panels == FLOAT_PANELS) {
+                        float_wide(count, bf16, depth, values, lda, weights, stride, c, ldc, start == 0);
+                        continue;
+                    }
+                    for (int32_t p = 0; p < panels; p++) {
+                        const char *one = weights + (size_t)p * stride;
+                        if (bf16) bf16_rows(count, depth, values, lda, one, c + p * CK_PANEL, ldc, start == 0);
+                        else
+                            float_rows(
+                                count, depth, values, lda, (const float *)one, CK_PANEL, c + p * CK_PANEL, ldc,
+                                start == 0);
+                    }
+                }
+            }
+            for (int32_t r = 0; r < rows; r++) {
+                for (int32_t p = 0; p < panels; p++) {
+                    const int32_t out = (panel + p) * CK_PANEL;
+                    store_row(
+                        y + (row + r) * ldy + out, sums + r * ldc + p * CK_PANEL, NULL, ck_min(CK_PANEL, matrix->n - out),
+                        flags);
+                }
+            }
+        }
+    }
+}

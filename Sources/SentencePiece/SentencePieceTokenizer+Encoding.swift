@@ -20,7 +20,7 @@ extension SentencePieceTokenizer {
     private func encode(_ text: Span<UInt8>) -> [Int32] {
         guard text.count > 0 else { return [] }
         let normalized = normalizer.normalize(text)
-        let segments = segmenter.segments(normalized)
+        let segments = segmenter.segments(normalized, vocabulary)
         var ids: [Int32] = []
         ids.reserveCapacity(segments.count)
         let bytes = normalized.bytes.span

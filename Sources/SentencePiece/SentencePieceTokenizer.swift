@@ -12,7 +12,6 @@ public struct SentencePieceTokenizer: Sendable {
     let normalizer: Normalizer
     let denormalizer: Normalizer?
     let segmenter: Segmenter
-    let userDefined: PrefixMatcher
     /// What an unknown piece is decoded to.
     let unknownSurface: [UInt8]
     /// Whether a leading space mark stands for no space of the text.
@@ -40,15 +39,14 @@ public struct SentencePieceTokenizer: Sendable {
     public init(bytes: [UInt8]) throws(SentencePieceError) {
         let model = try ModelProto(serialized: bytes)
         vocabulary = try Vocabulary(model)
-        userDefined = PrefixMatcher(vocabulary)
         normalizer = try Normalizer(
-            model.normalizer, treatsWhitespaceAsSuffix: model.treatsWhitespaceAsSuffix, protected: userDefined)
+            model.normalizer, treatsWhitespaceAsSuffix: model.treatsWhitespaceAsSuffix, protected: vocabulary.userDefined)
         if let settings = model.denormalizer, !settings.charsmap.isEmpty {
             denormalizer = try Normalizer(settings, treatsWhitespaceAsSuffix: false, protected: nil)
         } else {
             denormalizer = nil
         }
-        segmenter = try Segmenter(model.modelType, vocabulary: vocabulary, userDefined: userDefined)
+        segmenter = try Segmenter(model.modelType, vocabulary)
         modelType = model.modelType
         unknownSurface = model.unknownSurface
         removesExtraWhitespaces = model.normalizer.removesExtraWhitespaces

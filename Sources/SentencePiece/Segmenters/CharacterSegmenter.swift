@@ -1,19 +1,11 @@
 /// One piece a character, except where a USER_DEFINED piece occurs. Source: SentencePiece's char_model.cc.
 struct CharacterSegmenter: Sendable {
-    private let vocabulary: Vocabulary
-    private let userDefined: PrefixMatcher
-
-    init(_ vocabulary: Vocabulary, userDefined: PrefixMatcher) {
-        self.vocabulary = vocabulary
-        self.userDefined = userDefined
-    }
-
-    func segments(_ text: borrowing NormalizedText) -> [Segment] {
+    func segments(_ text: borrowing NormalizedText, _ vocabulary: Vocabulary) -> [Segment] {
         var segments: [Segment] = []
         let bytes = text.bytes.span
         var position = 0
         while position < text.count {
-            var length = userDefined.match(bytes, from: position, to: text.count).length
+            var length = vocabulary.userDefined.match(bytes, from: position, to: text.count).length
             if length == 0 { length = min(UTF8Character.length(leadByte: bytes[position]), text.count - position) }
             let range = position..<position + length
             segments.append(Segment(end: range.upperBound, id: vocabulary.usableID(bytes, range)))

@@ -1,9 +1,6 @@
-/// A binary heap that gives the element of the largest key first.
-struct MaximumHeap<Element> {
+/// A binary heap that gives the largest element first.
+struct MaximumHeap<Element: Comparable> {
     private var elements: [Element] = []
-    private let key: (Element) -> UInt64
-
-    init(by key: @escaping (Element) -> UInt64) { self.key = key }
 
     /// Adds an element before ``arrange()``.
     mutating func append(_ element: Element) { elements.append(element) }
@@ -22,7 +19,7 @@ struct MaximumHeap<Element> {
         var index = elements.count - 1
         while index > 0 {
             let parent = (index - 1) / 2
-            guard key(elements[parent]) < key(element) else { break }
+            guard elements[parent] < element else { break }
             elements[index] = elements[parent]
             index = parent
         }
@@ -43,8 +40,8 @@ struct MaximumHeap<Element> {
         while true {
             var child = index * 2 + 1
             guard child < elements.count else { break }
-            if child + 1 < elements.count, key(elements[child]) < key(elements[child + 1]) { child += 1 }
-            guard key(element) < key(elements[child]) else { break }
+            if child + 1 < elements.count, elements[child] < elements[child + 1] { child += 1 }
+            guard element < elements[child] else { break }
             elements[index] = elements[child]
             index = child
         }

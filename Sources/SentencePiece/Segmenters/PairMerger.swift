@@ -1,55 +1,55 @@
 /// Merges the characters of one chunk after another and collects the segments.
-///
-/// Symbols are numbered by their place in the chunk; a merge keeps the left one's number.
 struct PairMerger {
-    private let vocabulary: Vocabulary
-    private let scanLimit: Int
+    private(set) var segments: [Segment] = []
     private(set) var unusedSplitter = UnusedSplitter()
-    var segments: [Segment] = []
 
-    /// Where each symbol of the current chunk starts.
-    private var starts: [Int] = []
-    /// The piece that the pair (symbol, next symbol) joins to, or -1.
-    private var pairIDs: [Int32] = []
-    /// The pair's score in sortable form; 0 if they do not join.
-    private var pairKeys: [UInt32] = []
-    /// The piece that the symbol is, or -2 if not yet looked up.
-    private var symbolIDs: [Int32] = []
-    /// The symbols of the current chunk that merge with nothing.
-    private var frozen: Set<Int> = []
-    private static let notLookedUp: Int32 = -2
+    /// The current chunk: its characters, and as merging goes on, what they were joined to.
+    private var symbols: [Symbol] = []
+    /// Chunks of at most so many characters are merged by scanning, longer ones with a heap.
+    private let scanLimit: Int
 
-    init(_ vocabulary: Vocabulary, scanLimit: Int) {
-        self.vocabulary = vocabulary
+    /// A part of the chunk.
+    private struct Symbol {
+        /// Where it starts in the text.
+        var start: Int
+        /// The piece it is, or ``notLookedUp``.
+        var id = notLookedUp
+        /// The piece that it and the next symbol join to, or -1.
+        var pairID: Int32 = -1
+        /// That piece's score in sortable form; 0 if they do not join.
+        var pairKey: UInt32 = 0
+        /// A USER_DEFINED piece, which joins with nothing.
+        var isFrozen = false
+
+        static let notLookedUp: Int32 = -2
+    }
+
+    init(scanLimit: Int, capacity: Int) {
         self.scanLimit = scanLimit
+        segments.reserveCapacity(capacity)
+        symbols.reserveCapacity(scanLimit + 1)
     }
 
     /// Adds the character that starts at `start` to the chunk.
     @inline(__always)
-    mutating func addCharacter(startingAt start: Int) { starts.append(start) }
+    mutating func addCharacter(startingAt start: Int) { symbols.append(Symbol(start: start)) }
 
-    /// Adds a USER_DEFINED piece, which merges with nothing.
-    mutating func addFrozen(_ text: Span<UInt8>, id: Int32, range: Range<Int>) {
+    /// Adds a USER_DEFINED piece.
+    mutating func addFrozen(_ text: Span<UInt8>, _ vocabulary: Vocabulary, id: Int32, range: Range<Int>) {
         if vocabulary.hasUnused {
             // The order of merges across it matters to UnusedSplitter, so the chunk goes on.
-            frozen.insert(starts.count)
-            starts.append(range.lowerBound)
+            symbols.append(Symbol(start: range.lowerBound, id: id, isFrozen: true))
         } else {
-            mergeChunk(text, endingAt: range.lowerBound)
+            mergeChunk(text, vocabulary, endingAt: range.lowerBound)
             segments.append(Segment(end: range.upperBound, id: id))
         }
     }
 
     /// Merges the characters added since the last chunk, the last of which ends at `end`, and starts a new chunk.
-    mutating func mergeChunk(_ text: Span<UInt8>, endingAt end: Int) {
-        guard !starts.isEmpty else { return }
-        if starts.count <= scanLimit, !vocabulary.hasUnused {
-            scan(text, end)
-        } else {
-            drainHeap(text, end)
-        }
-        starts.removeAll(keepingCapacity: true)
-        frozen.removeAll(keepingCapacity: true)
+    mutating func mergeChunk(_ text: Span<UInt8>, _ vocabulary: Vocabulary, endingAt end: Int) {
+        guard !symbols.isEmpty else { return }
+        if symbols.count <= scanLimit { scan(text, vocabulary, end) } else { drainHeap(text, vocabulary, end) }
+        symbols.removeAll(keepingCapacity: true)
     }
 
     /// A score as an unsigned integer of the same order; never 0 for a number.
@@ -59,130 +59,114 @@ struct PairMerger {
         return bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
     }
 
-    /// Repeatedly looks for the best pair; symbols that were merged are taken out of the arrays.
-    private mutating func scan(_ text: Span<UInt8>, _ end: Int) {
-        var count = starts.count
-        starts.append(end)
-        symbolIDs.removeAll(keepingCapacity: true)
-        pairIDs.removeAll(keepingCapacity: true)
-        pairKeys.removeAll(keepingCapacity: true)
-        for index in 0..<count {
-            symbolIDs.append(Self.notLookedUp)
-            let id = index + 1 < count ? vocabulary.searchableID(text, starts[index]..<starts[index + 2]) : -1
-            pairIDs.append(id)
-            pairKeys.append(id < 0 ? 0 : Self.sortable(vocabulary.scores[Int(id)]))
-        }
+    /// Repeatedly looks for the best pair; a symbol that was merged into its neighbour is taken out.
+    private mutating func scan(_ text: Span<UInt8>, _ vocabulary: Vocabulary, _ end: Int) {
+        symbols.append(Symbol(start: end))
+        for index in 0..<symbols.count - 2 { lookUpPair(text, vocabulary, index) }
         while true {
             var bestKey: UInt32 = 0
             var best = 0
-            for index in 0..<count where pairKeys[index] > bestKey {
-                bestKey = pairKeys[index]
+            for index in 0..<symbols.count where symbols[index].pairKey > bestKey {
+                bestKey = symbols[index].pairKey
                 best = index
             }
             guard bestKey > 0 else { break }
-            symbolIDs[best] = pairIDs[best]
-            starts.remove(at: best + 1)
-            symbolIDs.remove(at: best + 1)
-            pairIDs.remove(at: best + 1)
-            pairKeys.remove(at: best + 1)
-            count -= 1
-            if best > 0 { lookUpPair(text, best - 1) }
-            if best + 1 < count {
-                lookUpPair(text, best)
-            } else {
-                pairKeys[best] = 0
-            }
+            symbols[best].id = symbols[best].pairID
+            symbols.remove(at: best + 1)
+            if best > 0 { lookUpPair(text, vocabulary, best - 1) }
+            if best + 2 < symbols.count { lookUpPair(text, vocabulary, best) } else { symbols[best].pairKey = 0 }
         }
-        for index in 0..<count {
-            var id = symbolIDs[index]
-            if id == Self.notLookedUp { id = vocabulary.usableID(text, starts[index]..<starts[index + 1]) }
-            segments.append(Segment(end: starts[index + 1], id: id))
+        for index in 0..<symbols.count - 1 {
+            let next = symbols[index + 1].start
+            var id = symbols[index].id
+            if id == Symbol.notLookedUp { id = vocabulary.usableID(text, symbols[index].start..<next) }
+            segments.append(Segment(end: next, id: id))
         }
     }
 
+    /// Looks up what symbol `index` and the next one join to; the one behind them must exist.
     @inline(__always)
-    private mutating func lookUpPair(_ text: Span<UInt8>, _ index: Int) {
-        let id = vocabulary.searchableID(text, starts[index]..<starts[index + 2])
-        pairIDs[index] = id
-        pairKeys[index] = id < 0 ? 0 : Self.sortable(vocabulary.scores[Int(id)])
+    private mutating func lookUpPair(_ text: Span<UInt8>, _ vocabulary: Vocabulary, _ index: Int) {
+        let id = vocabulary.searchableID(text, symbols[index].start..<symbols[index + 2].start)
+        symbols[index].pairID = id
+        symbols[index].pairKey = id < 0 ? 0 : Self.sortable(vocabulary.scores[Int(id)])
     }
 
-    /// A symbol of a long chunk: a link of a chain over the text. Merged-away symbols have no bytes.
-    private struct Symbol {
-        var start: Int
+    /// A symbol's neighbours in a long chunk, where merged symbols stay in place with no bytes.
+    private struct Link {
         var count: Int
         var previous: Int
         var next: Int
-        var id: Int32
     }
 
     /// A pair that was seen: it is stale if the sizes no longer add up.
-    private struct Candidate {
+    private struct Candidate: Comparable {
         /// Score, then how far left: larger is better.
         let key: UInt64
+        let left: Int
         let right: Int
         let size: Int
         let id: Int32
 
-        var left: Int { Int(UInt32.max - UInt32(truncatingIfNeeded: key)) }
+        @inline(__always)
+        static func < (left: Candidate, right: Candidate) -> Bool { left.key < right.key }
     }
 
     /// Keeps all pairs in a heap; each merge adds at most two.
-    private mutating func drainHeap(_ text: Span<UInt8>, _ end: Int) {
-        let count = starts.count
-        var symbols: [Symbol] = []
-        symbols.reserveCapacity(count)
+    private mutating func drainHeap(_ text: Span<UInt8>, _ vocabulary: Vocabulary, _ end: Int) {
+        let count = symbols.count
+        var links: [Link] = []
+        links.reserveCapacity(count)
         for index in 0..<count {
-            let next = index + 1 < count ? starts[index + 1] : end
-            symbols.append(
-                Symbol(
-                    start: starts[index], count: next - starts[index], previous: index - 1,
-                    next: index + 1 < count ? index + 1 : -1, id: Self.notLookedUp))
+            let next = index + 1 < count ? index + 1 : -1
+            let upTo = next < 0 ? end : symbols[next].start
+            links.append(Link(count: upTo - symbols[index].start, previous: index - 1, next: next))
         }
-        var heap = MaximumHeap<Candidate>(by: \.key)
+        var heap = MaximumHeap<Candidate>()
         for index in 0..<count - 1 {
-            if let pair = candidate(text, symbols, index, index + 1) { heap.append(pair) }
+            if let pair = candidate(text, vocabulary, links, index, index + 1) { heap.append(pair) }
         }
         heap.arrange()
         while let top = heap.popMaximum() {
             let left = top.left
-            let leftCount = symbols[left].count
-            let rightCount = symbols[top.right].count
-            guard leftCount > 0, rightCount > 0, leftCount + rightCount == top.size else { continue }
-            symbols[left].count = top.size
+            guard links[left].count > 0, links[top.right].count > 0,
+                links[left].count + links[top.right].count == top.size
+            else { continue }
             symbols[left].id = top.id
-            let next = symbols[top.right].next
-            symbols[left].next = next
-            if next >= 0 { symbols[next].previous = left }
-            symbols[top.right].count = 0
-            if symbols[left].previous >= 0, let pair = candidate(text, symbols, symbols[left].previous, left) {
-                heap.push(pair)
-            }
-            if next >= 0, let pair = candidate(text, symbols, left, next) { heap.push(pair) }
+            let next = links[top.right].next
+            links[left].count = top.size
+            links[left].next = next
+            if next >= 0 { links[next].previous = left }
+            links[top.right].count = 0
+            let previous = links[left].previous
+            if previous >= 0, let pair = candidate(text, vocabulary, links, previous, left) { heap.push(pair) }
+            if next >= 0, let pair = candidate(text, vocabulary, links, left, next) { heap.push(pair) }
         }
         var index = 0
         while index >= 0 {
-            let symbol = symbols[index]
-            let range = symbol.start..<symbol.start + symbol.count
-            var id = symbol.id
-            if id == Self.notLookedUp {
-                id = vocabulary.searchableID(text, range)
-                if id < 0 { id = vocabulary.unknownID }
-            }
+            let range = symbols[index].start..<symbols[index].start + links[index].count
+            var id = symbols[index].id
+            if id == Symbol.notLookedUp { id = vocabulary.usableID(text, range) }
             segments.append(Segment(end: range.upperBound, id: id))
-            index = symbol.next
+            index = links[index].next
         }
     }
 
     @inline(__always)
-    private mutating func candidate(_ text: Span<UInt8>, _ symbols: [Symbol], _ left: Int, _ right: Int) -> Candidate? {
+    private mutating func candidate(
+        _ text: Span<UInt8>, _ vocabulary: Vocabulary, _ links: [Link], _ left: Int, _ right: Int
+    ) -> Candidate? {
         let start = symbols[left].start
         let middle = symbols[right].start
-        let end = middle + symbols[right].count
+        let end = middle + links[right].count
+        guard !symbols[left].isFrozen, !symbols[right].isFrozen else { return nil }
         let id = vocabulary.searchableID(text, start..<end)
-        guard id >= 0, frozen.isEmpty || !(frozen.contains(left) || frozen.contains(right)) else { return nil }
+        guard id >= 0 else { return nil }
         if vocabulary.types[Int(id)] == .unused { unusedSplitter.record(id, leftCount: middle - start) }
-        let key = UInt64(Self.sortable(vocabulary.scores[Int(id)])) << 32 | UInt64(UInt32.max - UInt32(left))
-        return Candidate(key: key, right: right, size: end - start, id: id)
+        // Texts are below 4 GiB characters; beyond, places in equal order would still merge, only not leftmost first.
+        let place = UInt64(UInt32.max - UInt32(truncatingIfNeeded: left))
+        return Candidate(
+            key: UInt64(Self.sortable(vocabulary.scores[Int(id)])) << 32 | place, left: left, right: right,
+            size: end - start, id: id)
     }
 }

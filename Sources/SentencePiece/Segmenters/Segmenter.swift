@@ -5,23 +5,23 @@ enum Segmenter: Sendable {
     case word(WordSegmenter)
     case character(CharacterSegmenter)
 
-    init(_ type: ModelType, vocabulary: Vocabulary, userDefined: PrefixMatcher) throws(SentencePieceError) {
+    init(_ type: ModelType, _ vocabulary: Vocabulary) throws(SentencePieceError) {
         self =
             switch type {
             case .unigram: .unigram(try UnigramSegmenter(vocabulary))
-            case .bytePairEncoding: .bytePair(BytePairSegmenter(vocabulary, userDefined: userDefined))
-            case .word: .word(WordSegmenter(vocabulary))
-            case .character: .character(CharacterSegmenter(vocabulary, userDefined: userDefined))
+            case .bytePairEncoding: .bytePair(BytePairSegmenter(vocabulary))
+            case .word: .word(WordSegmenter())
+            case .character: .character(CharacterSegmenter())
             }
     }
 
     /// Splits the whole text; no segment is empty.
-    func segments(_ text: borrowing NormalizedText) -> [Segment] {
+    func segments(_ text: borrowing NormalizedText, _ vocabulary: Vocabulary) -> [Segment] {
         switch self {
-        case .unigram(let segmenter): segmenter.segments(text)
-        case .bytePair(let segmenter): segmenter.segments(text)
-        case .word(let segmenter): segmenter.segments(text)
-        case .character(let segmenter): segmenter.segments(text)
+        case .unigram(let segmenter): segmenter.segments(text, vocabulary)
+        case .bytePair(let segmenter): segmenter.segments(text, vocabulary)
+        case .word(let segmenter): segmenter.segments(text, vocabulary)
+        case .character(let segmenter): segmenter.segments(text, vocabulary)
         }
     }
 }

@@ -10,13 +10,11 @@ struct UnigramSegmenter: Sendable {
     /// Scores are shifted back to zero beyond this, to keep their precision (`kScoreResetThreshold`).
     static let scoreLimit: Float = 100_000
 
-    private let vocabulary: Vocabulary
     private let trie: DoubleArrayTrie
     /// The score of one character that no piece covers.
     let unknownScore: Float
 
     init(_ vocabulary: Vocabulary) throws(SentencePieceError) {
-        self.vocabulary = vocabulary
         var lowest = Float.greatestFiniteMagnitude
         for (type, score) in zip(vocabulary.types, vocabulary.scores) where type == .normal {
             lowest = min(lowest, score)
@@ -39,7 +37,7 @@ struct UnigramSegmenter: Sendable {
         var start = -1
     }
 
-    func segments(_ text: borrowing NormalizedText) -> [Segment] {
+    func segments(_ text: borrowing NormalizedText, _ vocabulary: Vocabulary) -> [Segment] {
         let size = text.count
         guard size > 0 else { return [] }
         let bytes = text.bytes.span

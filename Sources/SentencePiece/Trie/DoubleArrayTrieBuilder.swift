@@ -23,6 +23,11 @@ struct DoubleArrayTrieBuilder {
     /// The first free unit of the list, or the array's size if there is none.
     private var head: UInt32 = 0
 
+    /// The keys in the order that ``build(_:arena:)`` wants.
+    static func sorted(_ keys: [(range: Range<Int>, value: Int32)], arena: [UInt8]) -> [(range: Range<Int>, value: Int32)] {
+        keys.sorted { arena[$0.range].lexicographicallyPrecedes(arena[$1.range]) }
+    }
+
     /// Builds the trie.
     /// - Parameters:
     ///   - keys: ranges of `arena` with their values, sorted by bytes, without duplicates, none empty, no NUL bytes.

@@ -9,21 +9,14 @@ struct PrefixMatcher: Sendable {
     /// Whether every piece is well-formed UTF-8, so that no match can cut a character in two.
     let isWellFormed: Bool
 
-    /// - Parameter vocabulary: its USER_DEFINED pieces are the ones to find.
-    init(_ vocabulary: Vocabulary) {
-        var keys: [(range: Range<Int>, value: Int32)] = []
+    /// - Parameters:
+    ///   - pieces: the ranges of `arena` to find, with their ids.
+    init(_ pieces: [(range: Range<Int>, value: Int32)], arena: [UInt8]) {
         var isFirstByte = [Bool](repeating: false, count: 256)
-        var isWellFormed = true
-        for id in vocabulary.userDefinedIDs {
-            let range = vocabulary.range(id)
-            keys.append((range, Int32(id)))
-            isFirstByte[Int(vocabulary.arena[range.lowerBound])] = true
-            isWellFormed = isWellFormed && UTF8Character.isWellFormed(vocabulary.arena.span, range)
-        }
-        keys.sort { vocabulary.arena[$0.range].lexicographicallyPrecedes(vocabulary.arena[$1.range]) }
-        trie = DoubleArrayTrieBuilder.build(keys, arena: vocabulary.arena)
+        for piece in pieces { isFirstByte[Int(arena[piece.range.lowerBound])] = true }
         self.isFirstByte = isFirstByte
-        self.isWellFormed = isWellFormed
+        isWellFormed = pieces.allSatisfy { UTF8Character.isWellFormed(arena.span, $0.range) }
+        trie = DoubleArrayTrieBuilder.build(DoubleArrayTrieBuilder.sorted(pieces, arena: arena), arena: arena)
     }
 
     /// Whether there is anything to find.

@@ -15,8 +15,8 @@ struct Vocabulary: Sendable {
     let byteIDs: [Int32]
     /// Whether some piece is of type UNUSED.
     let hasUnused: Bool
-    /// The ids of the USER_DEFINED pieces.
-    let userDefinedIDs: [Int]
+    /// Finds USER_DEFINED pieces.
+    let userDefined: PrefixMatcher
 
     /// Pieces that text can be matched to: NORMAL, USER_DEFINED and UNUSED.
     private let searchable: PieceIndex
@@ -89,7 +89,7 @@ struct Vocabulary: Sendable {
         self.unknownID = unknownID
         self.byteIDs = byteIDs
         self.hasUnused = hasUnused
-        self.userDefinedIDs = userDefinedIDs
+        userDefined = PrefixMatcher(userDefinedIDs.map { (Int(starts[$0])..<Int(starts[$0 + 1]), Int32($0)) }, arena: arena)
         self.searchable = searchable
         self.reserved = reserved
     }
@@ -121,8 +121,7 @@ struct Vocabulary: Sendable {
         for (id, type) in types.enumerated() where type.isSearchable && !isSkipped(id) {
             keys.append((range(id), Int32(id)))
         }
-        keys.sort { arena[$0.range].lexicographicallyPrecedes(arena[$1.range]) }
-        return keys
+        return DoubleArrayTrieBuilder.sorted(keys, arena: arena)
     }
 
     /// Whether piece `id` is the lone NUL that converters leave, which takes part in nothing.

@@ -51,6 +51,18 @@ public enum Float16Bits {
         return Float(bitPattern: sign | (twice < (1 << 27) ? subnormal.bitPattern : normal.bitPattern))
     }
 
+    /// The bits of `value` rounded to binary16, to nearest with ties to even; a NaN stays a (quiet) NaN.
+    @inlinable public static func encode(_ value: Float) -> UInt16 {
+        let bits = rounded(value).bitPattern
+        let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
+        let magnitude = bits & 0x7FFF_FFFF
+        // Exact, because the value is a binary16 number already: rebias normal numbers, count 2^-24 in smaller ones.
+        let normal = UInt16(truncatingIfNeeded: (magnitude &- (112 << 23)) >> 13)
+        let subnormal = UInt16(truncatingIfNeeded: (Float(bitPattern: magnitude) + 0.5).bitPattern)
+        let special = UInt16(truncatingIfNeeded: 0x7C00 | (magnitude >> 13) & 0x3FF)
+        return sign | (magnitude >= 0x7F80_0000 ? special : magnitude < 0x3880_0000 ? subnormal : normal)
+    }
+
     /// `value` rounded to binary16, to nearest with ties to even; beyond 65504 it becomes infinite.
     @inlinable public static func rounded(_ value: Float) -> Float {
         let bits = value.bitPattern

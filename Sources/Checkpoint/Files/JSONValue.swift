@@ -20,7 +20,20 @@ public enum JSONValue: Sendable, Equatable {
 
         public init() {}
 
-        public subscript(name: String) -> JSONValue? { index[name].map { members[$0].value } }
+        /// The member of this name; setting one replaces it in its place, adds it at the end, or (nil) removes it.
+        public internal(set) subscript(name: String) -> JSONValue? {
+            get { index[name].map { members[$0].value } }
+            set {
+                switch (index[name], newValue) {
+                case (let place?, let value?): members[place].value = value
+                case (nil, let value?): _ = add(name, value)
+                case (let place?, nil):
+                    members.remove(at: place)
+                    index = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.name, $0) })
+                case (nil, nil): break
+                }
+            }
+        }
 
         /// Adds a member; false if the name is there already.
         mutating func add(_ name: String, _ value: JSONValue) -> Bool {

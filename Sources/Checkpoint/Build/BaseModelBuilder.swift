@@ -28,19 +28,16 @@ public struct BaseModelBuilder: Sendable {
 
     private let source: Source
     private let output: String
-    private let progress: @Sendable (BuildProgress) -> Void
 
-    /// - Parameters:
-    ///   - output: the folder to build; replaced if it is there.
-    ///   - progress: called often, on the calling thread.
-    public init(_ source: Source, output: String, progress: @escaping @Sendable (BuildProgress) -> Void = { _ in }) {
+    /// - Parameter output: the folder to build; replaced if it is there.
+    public init(_ source: Source, output: String) {
         self.source = source
         self.output = output
-        self.progress = progress
     }
 
     /// Builds the folder.
-    public func build() throws(ModelBuildError) -> Result {
+    /// - Parameter progress: called often, on the calling thread.
+    public func build(progress: @escaping (BuildProgress) -> Void = { _ in }) throws(ModelBuildError) -> Result {
         if case .path(let path) = source, FileSystem.isSame(path, output) { throw .sourceIsOutput(path: path) }
         let downloads: DownloadedModel?
         if case .pinned(let pins, let folder) = source {
@@ -51,7 +48,7 @@ public struct BaseModelBuilder: Sendable {
         let folder = try OutputFolder(target: output)
         let result: Result
         do throws(ModelBuildError) {
-            result = try fill(folder.path, downloads)
+            result = try fill(folder.path, downloads, progress)
         } catch {
             folder.discard()
             throw error
@@ -60,7 +57,9 @@ public struct BaseModelBuilder: Sendable {
         return result
     }
 
-    private func fill(_ folder: String, _ downloads: DownloadedModel?) throws(ModelBuildError) -> Result {
+    private func fill(
+        _ folder: String, _ downloads: DownloadedModel?, _ progress: @escaping (BuildProgress) -> Void
+    ) throws(ModelBuildError) -> Result {
         var files = FolderFiles(folder: folder)
         var layers = 0
         switch source {
@@ -70,21 +69,21 @@ public struct BaseModelBuilder: Sendable {
             try downloads?.assemble(into: path, progress: progress)
             let gguf = try wrapping(ModelBuildError.gguf) { () throws(GGUFError) in try GGUFFile(path: path) }
             try wrapping(ModelBuildError.file) { () throws(FileError) in try FileSystem.remove(path) }
-            layers = try write(try Gemma3GGUF(gguf), to: &files)
+            layers = try write(try Gemma3GGUF(gguf), to: &files, progress)
             for notice in downloads?.notices ?? [] {
                 try files.add(notice.name, notice.file.bytes(0..<notice.file.count))
             }
         case .path(let path) where !FileSystem.isFolder(path):
             let gguf = try wrapping(ModelBuildError.gguf) { () throws(GGUFError) in try GGUFFile(path: path) }
-            layers = try write(try Gemma3GGUF(gguf), to: &files)
+            layers = try write(try Gemma3GGUF(gguf), to: &files, progress)
         case .path(let path):
             let source = try wrapping(ModelBuildError.checkpoint) { () throws(CheckpointError) in
                 try CheckpointFolder(path: path)
             }
             if source.configuration.quantization == nil {
-                layers = try write(try FolderSource(source), to: &files)
+                layers = try write(try FolderSource(source), to: &files, progress)
             } else {
-                layers = try copy(source, to: &files)
+                layers = try copy(source, to: &files, progress)
             }
         }
         try Self.check(folder)
@@ -92,7 +91,9 @@ public struct BaseModelBuilder: Sendable {
     }
 
     /// Quantises and writes a model; returns the number of 4-bit layers.
-    private func write(_ source: some ModelSource, to files: inout FolderFiles) throws(ModelBuildError) -> Int {
+    private func write(
+        _ source: some ModelSource, to files: inout FolderFiles, _ progress: @escaping (BuildProgress) -> Void
+    ) throws(ModelBuildError) -> Int {
         let layers = source.tensors.filter(\.isLinear)
         var configuration = source.configuration
         let format = layers.first?.format ?? .bfloat16
@@ -105,7 +106,9 @@ public struct BaseModelBuilder: Sendable {
     }
 
     /// Copies a model that is in 4 bits already, after checking every weight.
-    private func copy(_ source: CheckpointFolder, to files: inout FolderFiles) throws(ModelBuildError) -> Int {
+    private func copy(
+        _ source: CheckpointFolder, to files: inout FolderFiles, _ progress: (BuildProgress) -> Void
+    ) throws(ModelBuildError) -> Int {
         var layers = 0
         for name in source.tensors.names where QuantizedMatrix.isQuantized(name, in: source.tensors) {
             do throws(QuantizationError) { _ = try QuantizedMatrix(name, in: source.tensors) } catch {

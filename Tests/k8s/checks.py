@@ -6,6 +6,7 @@ import ipaddress
 import pathlib
 from collections.abc import Callable, Iterator
 
+import score_shard
 from contract import Contract
 from manifests import (Manifest, amount, container, cores, matches, of_kind, one, pod_spec, settings)
 
@@ -44,7 +45,7 @@ def template_labels(deployment: Manifest) -> dict:
 @check
 def selectors_pick_pods(manifests: list[Manifest], contract: Contract) -> list[str]:
     problems = []
-    deployments = of_kind(manifests, "Deployment")
+    deployments, jobs = of_kind(manifests, "Deployment"), of_kind(manifests, "Job")
     for deployment in deployments:
         if not matches(deployment["spec"]["selector"], template_labels(deployment)):
             problems.append(f"{label(deployment)}: the selector does not pick its own pods")
@@ -55,7 +56,7 @@ def selectors_pick_pods(manifests: list[Manifest], contract: Contract) -> list[s
     picking += [(m, m["spec"]["selector"]) for m in of_kind(manifests, "PodDisruptionBudget")]
     picking += [(m, m["spec"]["podSelector"]) for m in of_kind(manifests, "NetworkPolicy")]
     for manifest, selector in picking:
-        for deployment in deployments:
+        for deployment in deployments + jobs:
             if not matches(selector, template_labels(deployment)):
                 problems.append(f"{label(manifest)}: does not pick the pods of {label(deployment)}")
     for one_selector in (d["spec"]["selector"] for d in deployments):
@@ -351,4 +352,25 @@ def memory_alert_knows_the_limit(manifests: list[Manifest], contract: Contract) 
                   if rule.get("alert") == "IntentdMemoryHigh"]
         if not any(alert["expr"].endswith(f"> 0.9 * {limit}") for alert in alerts):
             problems.append(f"{label(rule_set)}: IntentdMemoryHigh must compare with 0.9 * {limit}, the pod's limit")
+    return problems
+
+
+@check
+def shards_agree(manifests: list[Manifest], contract: Contract) -> list[str]:
+    """A Job's completions are its shards, and it gives up at once exactly on what score_shard.py calls hopeless."""
+    problems = []
+    for job in of_kind(manifests, "Job"):
+        spec, box = job["spec"], container(job)
+        arguments = box["args"]
+        shards = arguments[arguments.index("--shards") + 1] if "--shards" in arguments else None
+        if spec.get("completionMode") != "Indexed" or str(spec.get("completions")) != shards:
+            problems.append(f"{label(job)}: {spec.get('completions')} completions are not {shards} shards")
+        if pod_spec(job).get("restartPolicy") != "Never":
+            problems.append(f"{label(job)}: a pod failure policy needs restartPolicy Never")
+        for rule in spec.get("podFailurePolicy", {}).get("rules", []):
+            codes = rule.get("onExitCodes", {})
+            if codes and set(codes["values"]) != {score_shard.USAGE, score_shard.DATA}:
+                problems.append(f"{label(job)}: exit codes {codes['values']} are not score_shard.py's")
+            if codes.get("containerName", box["name"]) != box["name"]:
+                problems.append(f"{label(job)}: there is no container {codes['containerName']}")
     return problems

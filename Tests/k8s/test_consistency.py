@@ -7,14 +7,18 @@ import copy
 import pytest
 
 import checks
-from manifests import OVERLAYS, container, files, one, overlay, pod_spec
+from manifests import OVERLAYS, ROOT, container, files, load, one, overlay, pod_spec, rendered
 
 
 def kserve():
     return files("kserve")
 
 
-SETS = {name: (lambda name=name: overlay(name)) for name in OVERLAYS} | {"kserve": kserve}
+def batch():
+    return load(rendered(ROOT / "batch" / "indexed-job"))
+
+
+SETS = {name: (lambda name=name: overlay(name)) for name in OVERLAYS} | {"kserve": kserve, "batch": batch}
 
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
@@ -127,6 +131,17 @@ BROKEN = [
 ]
 
 
+JOB_BROKEN = [
+    ("shards_agree", at("Job", "spec", "completions", value=8)),
+    ("shards_agree", at("Job", "spec", "completionMode", value="NonIndexed")),
+    ("shards_agree", at("Job", *POD, "restartPolicy", value="OnFailure")),
+    ("shards_agree", at("Job", "spec", "podFailurePolicy", "rules", 1, "onExitCodes", "values", value=[3])),
+    ("shards_agree", at("Job", "spec", "podFailurePolicy", "rules", 1, "onExitCodes", "containerName", value="x")),
+    ("selectors_pick_pods", at("NetworkPolicy", "spec", "podSelector", "matchLabels", value={"app": "other"})),
+    ("settings_are_known", at("Job", *BOX, "env", 0, "name", value="INTENTD_CORES")),
+]
+
+
 def renamed(manifest, name):
     twin = copy.deepcopy(manifest)
     twin["metadata"]["name"] = name
@@ -140,8 +155,15 @@ def test_notices(name, change, contract):
     assert getattr(checks, name)(manifests, contract), f"{name} did not notice"
 
 
+@pytest.mark.parametrize(("name", "change"), JOB_BROKEN, ids=[f"{n}-{i}" for i, (n, _) in enumerate(JOB_BROKEN)])
+def test_notices_in_the_job(name, change, contract):
+    manifests = batch()
+    change(manifests)
+    assert getattr(checks, name)(manifests, contract), f"{name} did not notice"
+
+
 def test_every_check_is_shown_to_fail():
-    assert {name for name, _ in BROKEN} == {check.__name__ for check in checks.ALL}
+    assert {name for name, _ in BROKEN + JOB_BROKEN} == {check.__name__ for check in checks.ALL}
 
 
 def test_kserve_runs_what_the_deployment_runs(contract):

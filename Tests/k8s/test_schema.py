@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 
-from manifests import K8S, OVERLAYS, files, load, overlay, rendered
+from manifests import K8S, OVERLAYS, ROOT, files, load, overlay, rendered
 
 # The versions that k8s/README.md names as supported; the components name their own oldest version.
 OLDEST, NEWEST = "1.29", "1.37"
@@ -101,6 +101,12 @@ def test_overlay(name, version):
 def test_kserve(version):
     [manifest] = files("kserve")
     validate(manifest, version)
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_batch_job(version):
+    for manifest in load(rendered(ROOT / "batch" / "indexed-job")):
+        validate(manifest, version)
 
 
 def with_component(tmp_path: pathlib.Path, component: str) -> list[dict]:

@@ -3,7 +3,7 @@
 /// Three parts learn at different speeds, so that each does one job:
 /// - `fixed` and `perToken`, the shape, are a weighted least-squares line over past batches with exponential
 ///   forgetting. Weights are 1/predicted^2, so small and large batches count alike. Two pseudo-observations of the
-///   warm-up stay in the sums, so the line is determined even if every batch has the same size.
+///   warm-up, scaled to the observed speed, stay in the sums: the line is determined even if every batch has one size.
 /// - `pace` follows changes of the machine's speed (another process takes a core) within a few batches: the median of
 ///   the last three ratios of actual to predicted time, so one outlier does not move it, exponentially smoothed, fast
 ///   once the median says that the speed has changed.
@@ -21,6 +21,8 @@ public struct CostModel: Sendable {
 
     private let priorFixed: Double
     private let priorPerToken: Double
+    /// Mean ratio of the observed times to the warm-up's.
+    private var priorScale = 1.0
     private var sums = WeightedSums()
     private var recentRatios: [Double] = []
 
@@ -87,11 +89,13 @@ public struct CostModel: Sendable {
 
     private mutating func updateShape(tokens: Double, seconds: Double, expected: Double) {
         let time = min(max(seconds, expected / Self.largestShapeRatio), expected * Self.largestShapeRatio)
+        let ratio = time / (priorFixed + priorPerToken * tokens)
+        priorScale += (1 - Self.forgetting) * (ratio - priorScale)
         sums.scale(by: Self.forgetting)
         sums.add(x: tokens, y: time, weight: 1 / (expected * expected))
         var all = sums
         for size in Self.priorSizes {
-            let time = priorFixed + priorPerToken * size
+            let time = priorScale * (priorFixed + priorPerToken * size)
             all.add(x: size, y: time, weight: Self.priorWeight / (time * time))
         }
         (fixed, perToken) = all.line(smallestSlope: Self.smallestSlope)

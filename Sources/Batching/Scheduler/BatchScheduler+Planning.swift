@@ -7,23 +7,28 @@ extension BatchScheduler {
 
     var allowanceSeconds: Double { configuration.answerAllowance.inSeconds }
 
-    /// The time that one batch may take, without margin.
-    var batchSeconds: Double {
-        let margin = costs.margin.seconds(predicted: configuration.batchShare * boundSeconds)
-        return configuration.batchShare * max(boundSeconds - margin, boundSeconds / 2)
+    /// The time that one batch may take, without margin: room for two in the bound, their margins kept free.
+    var batchSeconds: Double { batchSeconds(within: boundSeconds) }
+
+    /// The time that a batch may take for a request that has this much time from its arrival on.
+    private func batchSeconds(within seconds: Double) -> Double {
+        let margin = costs.margin.seconds(predicted: configuration.batchShare * seconds)
+        return configuration.batchShare * max(seconds - 2.0.squareRoot() * margin, seconds / 2)
     }
 
     /// Tokens that a batch may have whose first member must be done `slack` seconds after its start.
     ///
-    /// The margin is kept free while there is time for a batch of half the usual length. With less than that the batch
-    /// may use the margin up: cutting it down to single messages would cost the fixed part of a batch for each, and
-    /// everyone behind would be late as well.
-    private func tokenLimit(slack: Double) -> Int {
+    /// The margin is kept free, unless the first member would not have it even alone. Then it may be used up: running
+    /// such requests one by one would cost the fixed part of a batch for each, and everyone behind would be late too.
+    private func tokenLimit(first tokens: Int, slack: Double) -> Int {
         let batch = batchSeconds
         let careful = slack - costs.margin.seconds(predicted: min(max(slack, 0), batch))
-        let seconds = min(batch, max(careful, min(slack, batch / 2)))
+        let seconds = costs.seconds(tokens: tokens) <= careful ? min(batch, careful) : min(batch / 2, slack)
         return min(configuration.maxBatchTokens, costs.tokens(within: seconds))
     }
+
+    /// Tokens of a full batch.
+    private var fullBatchTokens: Int { max(tokenLimit(first: 0, slack: .infinity), 1) }
 
     /// True if the request would miss its deadline even in a batch of its own.
     private func isLate(_ request: Request<Payload>, start: Double) -> Bool {
@@ -36,7 +41,7 @@ extension BatchScheduler {
         let eligible = inTime.isEmpty ? Array(queue.requests.indices) : inTime
         guard let first = eligible.first else { return [] }
         let slack = inTime.isEmpty ? .infinity : queue.requests[first].deadline - start
-        let limit = tokenLimit(slack: slack)
+        let limit = tokenLimit(first: queue.requests[first].tokens, slack: slack)
         var tokens = 0
         return Array(eligible.prefix { position in
             tokens += queue.requests[position].tokens
@@ -54,11 +59,11 @@ extension BatchScheduler {
 
     /// Why these rows of one call cannot be admitted; nil if they can.
     /// - Parameter candidates: by rising deadline.
-    func refusal(_ candidates: [Request<Payload>], now: Double, hasOwnDeadline: Bool) -> Refusal? {
+    func refusal(_ candidates: [Request<Payload>], now: Double) -> Refusal? {
         if isDraining { return .draining }
         let tokens = candidates.reduce(0) { $0 + $1.tokens }
         if tokens > configuration.maxQueuedTokens { return .tooManyTokens(limit: configuration.maxQueuedTokens) }
-        if hasOwnDeadline, let last = candidates.last {
+        if let last = candidates.last {
             var work = CallWork(costs: costs, batchSeconds: batchSeconds)
             for candidate in candidates { work.add(tokens: candidate.tokens) }
             let needed = work.seconds + costs.margin.seconds(predicted: min(work.seconds, batchSeconds))
@@ -72,10 +77,25 @@ extension BatchScheduler {
         return nil
     }
 
+    /// The compute of these requests, in full batches, that falls into one latency bound: work with a later deadline
+    /// counts in proportion.
+    func urgentSeconds(_ requests: [Request<Payload>]) -> Double {
+        let secondsPerToken = costs.seconds(tokens: fullBatchTokens) / Double(fullBatchTokens)
+        return requests.reduce(0) { sum, request in
+            let time = max(request.deadline - request.arrival, boundSeconds)
+            return sum + secondsPerToken * Double(request.tokens) * boundSeconds / time
+        }
+    }
+
+    /// 0 while the engine can do what arrives with batches of any size, 1 when it cannot even with full ones.
+    private var congestion: Double {
+        let (low, high) = (0.8, 1.2)
+        return min(max((demand.load - low) / (high - low), 0), 1)
+    }
+
     /// The predicted time until what runs and waits now is done.
     private func predictedDrain(now: Double) -> Double {
-        let batchTokens = max(tokenLimit(slack: .infinity), 1)
-        let batches = (queue.tokens + batchTokens - 1) / batchTokens
+        let batches = (queue.tokens + fullBatchTokens - 1) / fullBatchTokens
         return engineFree(now: now) - now + Double(batches) * costs.seconds(tokens: 0)
             + (costs.seconds(tokens: queue.tokens) - costs.seconds(tokens: 0))
     }
@@ -113,13 +133,18 @@ extension BatchScheduler {
             }
             if batchTokens > 0, batchTokens + next.tokens > limit { closeBatch() }
             if batchTokens == 0 {
-                let seconds = costs.seconds(tokens: next.tokens)
+                var seconds = costs.seconds(tokens: next.tokens)
+                // Who opens a batch behind others leaves room for company, the more the greater the demand.
+                if start > now, next.id == candidates.first?.id {
+                    let full = min(batchSeconds, batchSeconds(within: next.deadline - next.arrival))
+                    seconds += congestion * max(full - seconds, 0)
+                }
                 let margin = (variance + square(costs.margin.seconds(predicted: seconds))).squareRoot()
                 if start + seconds + margin > next.deadline {
                     if isAffected { return false }
                     if start + seconds > next.deadline { continue }
                 }
-                limit = tokenLimit(slack: next.deadline - start)
+                limit = tokenLimit(first: next.tokens, slack: next.deadline - start)
             }
             batchTokens += next.tokens
         }

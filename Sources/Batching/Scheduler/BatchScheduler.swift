@@ -10,6 +10,9 @@
 /// - **Admission by schedulability.** A request is admitted if, with it in the queue, the batches that would be formed
 ///   from now on keep it and everything behind it in time (for EDF the exact test, up to prediction error: Liu and
 ///   Layland 1973; Dertouzos 1974). Otherwise it is refused now.
+/// - **Full batches under overload.** A batch has a fixed cost, and its first member's deadline limits its length. While
+///   more work arrives than the engine can do, a request that would open a new batch is admitted only if it leaves time
+///   for a full one; otherwise the queue fills with requests that have to run alone.
 /// - **Deadlines.** A request's is the latency bound after its arrival, or the caller's own if that is earlier. Work that
 ///   cannot be done inside the bound gets twice its predicted time instead, half of the engine's speed: a very long
 ///   message, and the later rows of a call with many. So on an idle engine no message is refused for its length, and
@@ -30,6 +33,7 @@ public struct BatchScheduler<Payload> {
 
     var queue = DeadlineQueue<Payload>()
     private(set) var running: Running?
+    private(set) var demand = DemandTracker()
     private let origin: Instant
     private var nextID = 0
     private var lastFinish = 0.0
@@ -75,7 +79,8 @@ public struct BatchScheduler<Payload> {
         let time = seconds(now)
         if isIdle { relaxCosts(time) }
         let candidates = candidates(rows, arrival: min(seconds(arrival), time), deadline: deadline.map(seconds))
-        if let refusal = refusal(candidates, now: time, hasOwnDeadline: deadline != nil) {
+        demand.add(seconds: urgentSeconds(candidates), now: time)
+        if let refusal = refusal(candidates, now: time) {
             totals.refused += rows.count
             return .failure(refusal)
         }

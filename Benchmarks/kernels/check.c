@@ -407,7 +407,7 @@ static void check_attention(const ck_kernels *t) {
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "roofline") == 0) return roofline(argc - 1, argv + 1);
     if (argc != 2 || strcmp(argv[1], "check") != 0) {
-        fprintf(stderr, "usage: %s check | roofline [SECONDS]\n", argv[0]);
+        fprintf(stderr, "usage: %s check | roofline [SECONDS [FORMAT]]\n", argv[0]);
         return 2;
     }
     int run = 0;

@@ -1,8 +1,10 @@
 // How much of the processor the products use: each GEMM shape of Gemma 3 270M in each format, on one thread and on two,
 // beside the peak of the instructions they are made of, measured by a loop without memory in the same run.
 //
-//   kernels roofline [SECONDS]    time for each entry, default 0.15
+//   kernels roofline [SECONDS [FORMAT]]    time for each entry, default 0.15; f32, bf16, int8 or nf4 only
 //
+// Times are of the threads' own processor clocks, the best of several rounds: other work on the machine takes cores and
+// caches away, but its time does not count.
 // A call gets the whole matrix on one thread and half of the panels on each of two. Weights are warm (one matrix,
 // repeated) or cold (enough copies in turn that they come from memory, as in a forward pass of 18 layers).
 
@@ -19,7 +21,7 @@
 /// Multiply-adds a second of a loop in registers, on one thread. 0: not known for this level.
 typedef double (*peak)(void);
 
-enum { LOOPS = 4000000 };
+enum { LOOPS = 1000000, ROUNDS = 7 };
 
 #if defined(__x86_64__)
 
@@ -28,55 +30,55 @@ enum { LOOPS = 4000000 };
 #define REPEAT_12(X) REPEAT_8(X) X(12) X(13) X(14) X(15)
 
 static double fma_ymm(void) {
-    const double start = seconds();
+    const double start = thread_seconds();
     for (int i = 0; i < LOOPS; i++) {
 #define X(N) "vfmadd231ps %%ymm0, %%ymm1, %%ymm" #N "\n"
         __asm__ volatile(REPEAT_12(X) ::: "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12",
                          "ymm13", "ymm14", "ymm15");
 #undef X
     }
-    return 12.0 * 8 * LOOPS / (seconds() - start);
+    return 12.0 * 8 * LOOPS / (thread_seconds() - start);
 }
 
 static double madd_ymm(void) {
-    const double start = seconds();
+    const double start = thread_seconds();
     for (int i = 0; i < LOOPS; i++) {
 #define X(N) "vpmaddwd %%ymm0, %%ymm1, %%ymm2\nvpaddd %%ymm2, %%ymm" #N ", %%ymm" #N "\n"
         __asm__ volatile(REPEAT_12(X) ::: "ymm2", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11",
                          "ymm12", "ymm13", "ymm14", "ymm15");
 #undef X
     }
-    return 12.0 * 16 * LOOPS / (seconds() - start);
+    return 12.0 * 16 * LOOPS / (thread_seconds() - start);
 }
 
 static double fma_zmm(void) {
-    const double start = seconds();
+    const double start = thread_seconds();
     for (int i = 0; i < LOOPS; i++) {
 #define X(N) "vfmadd231ps %%zmm0, %%zmm1, %%zmm" #N "\n"
         __asm__ volatile(REPEAT_12(X) ::: "memory");
 #undef X
     }
-    return 12.0 * 16 * LOOPS / (seconds() - start);
+    return 12.0 * 16 * LOOPS / (thread_seconds() - start);
 }
 
 static double vnni_zmm(void) {
-    const double start = seconds();
+    const double start = thread_seconds();
     for (int i = 0; i < LOOPS; i++) {
 #define X(N) "vpdpbusd %%zmm0, %%zmm1, %%zmm" #N "\n"
         __asm__ volatile(REPEAT_12(X) ::: "memory");
 #undef X
     }
-    return 12.0 * 64 * LOOPS / (seconds() - start);
+    return 12.0 * 64 * LOOPS / (thread_seconds() - start);
 }
 
 static double bf16_zmm(void) {
-    const double start = seconds();
+    const double start = thread_seconds();
     for (int i = 0; i < LOOPS; i++) {
 #define X(N) "vdpbf16ps %%zmm0, %%zmm1, %%zmm" #N "\n"
         __asm__ volatile(REPEAT_12(X) ::: "memory");
 #undef X
     }
-    return 12.0 * 32 * LOOPS / (seconds() - start);
+    return 12.0 * 32 * LOOPS / (thread_seconds() - start);
 }
 
 static peak peak_of(const ck_kernels *t, int32_t format) {
@@ -100,7 +102,7 @@ static peak peak_of(const ck_kernels *t, int32_t format) {
 /// The best of a few runs: other work on the machine only ever slows a loop down.
 static double best(peak p) {
     double rate = 0;
-    for (int i = 0; i < 5; i++) rate = fmax(rate, p());
+    for (int i = 0; i < 9; i++) rate = fmax(rate, p());
     return rate;
 }
 
@@ -111,12 +113,12 @@ static double read_bandwidth(void) {
     for (size_t i = 0; i < words; i += 512) data[i] = i;
     double rate = 0;
     for (int run = 0; run < 3; run++) {
-        const double start = seconds();
+        const double start = thread_seconds();
         uint64_t sums[4] = {0};
         for (size_t i = 0; i < words; i += 4)
             for (size_t j = 0; j < 4; j++) sums[j] += data[i + j];
         sink += sums[0] + sums[1] + sums[2] + sums[3];
-        rate = fmax(rate, (double)bytes / (seconds() - start));
+        rate = fmax(rate, (double)bytes / (thread_seconds() - start));
     }
     free(data);
     return sink == 42 ? rate * (1 + 1e-12) : rate;
@@ -139,12 +141,12 @@ typedef struct work {
 static void *run_work(void *argument) {
     work *w = argument;
     if (w->barrier) pthread_barrier_wait(w->barrier);
-    const double start = seconds();
+    const double start = thread_seconds();
     for (int32_t i = 0; i < w->calls; i++) {
         const ck_matrix *matrix = &w->matrices[i % w->copies];
         w->table->gemm(matrix, w->x, w->ldx, w->y, matrix->n, 0, w->rows, w->first_panel, w->last_panel, 0);
     }
-    w->elapsed = seconds() - start;
+    w->elapsed = thread_seconds() - start;
     return NULL;
 }
 
@@ -154,10 +156,10 @@ static double time_calls(work w, int threads, double budget) {
     w.barrier = NULL;
     run_work(&w);
     run_work(&w);
-    w.calls = (int32_t)fmin(fmax(budget / 5 / w.elapsed, 1), 1e6);
+    w.calls = (int32_t)fmin(fmax(budget / ROUNDS / w.elapsed, 1), 1e6);
     w.calls = (w.calls + w.copies - 1) / w.copies * w.copies;
     double fastest = INFINITY;
-    for (int round = 0; round < 5; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         work parts[2] = {w, w};
         double slowest = 0;
         if (threads == 1) {
@@ -192,6 +194,7 @@ int roofline(int argc, char **argv) {
         if (!ck_level_available((ck_level)level)) continue;
         const ck_kernels *t = ck_select(ck_level_name((ck_level)level));
         for (int32_t format = CK_F32; format <= CK_NF4; format++) {
+            if (argc > 2 && strcmp(argv[2], format_name(format)) != 0) continue;
             const peak loop = peak_of(t, format);
             double top = loop ? best(loop) : 0;
             printf("\n### %s %s: peak %.1f G multiply-adds a second on one thread\n\n", t->name, format_name(format),

@@ -114,10 +114,11 @@ CK_INLINE void store_bf16(void *target, vf values) {
 
 // MARK: Products
 
-// A tile of 6 rows and 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers.
-enum { TILE_ROWS = 6, FLOAT_PANELS = 2, WIDE_ROWS = 3 };
+// A tile of 6 rows and 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers. Widening bf16
+// takes one more.
+enum { TILE_ROWS = 6, BF16_TILE_ROWS = 5, FLOAT_PANELS = 2, WIDE_ROWS = 2 };
 #define TILE_CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
-#define WIDE_CASES CASE(1) CASE(2) CASE(3)
+#define WIDE_CASES CASE(1) CASE(2)
 
 CK_INLINE vf v_bf16_even(const void *pairs) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)pairs), 16));
@@ -135,22 +136,6 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef int16_t weight_t;
 typedef int8_t weight_byte_t;
 enum { DEPTH_STEP = 2, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_WORD };
-#define WIDENS 1
-/// From how many rows on int8 weights are widened once for all tiles.
-enum { WIDEN_ROWS = 13 };
-
-struct run;
-static void quantised_rows(
-    int rows, struct run part, const void *weights, int decoded, const float *weight_scales, float *sums, int first);
-
-/// 16 bytes for each of 2 * `steps` vectors to 16-bit integers.
-CK_INLINE void decode_int8(const char *weights, int32_t steps, weight_t *target) {
-    for (int32_t v = 0; v < 2 * steps; v++) {
-        vi wide = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)weights + v));
-        _mm256_store_si256((__m256i *)target + v, wide);
-    }
-}
-
 /// The low bytes or the high bytes of the 16 NF4 values, for a byte shuffle.
 CK_INLINE vi nf4_bytes(int high) {
     uint8_t bytes[16];
@@ -189,48 +174,50 @@ static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
 
 #include "quantised_products.h"
 
-/// Rows of one panel over one run of inputs: exact integer sums in registers, then one scaling each.
-CK_INLINE void quantised_tile(
-    const int rows, run part, const void *weights, const int decoded, const float *weight_scales, float *sums,
-    int first) {
-    vi totals[TILE_ROWS][2];
-    CK_UNROLL for (int r = 0; r < rows; r++) totals[r][0] = totals[r][1] = vi_zero();
-    const char *values = part.values, *w = weights;
-    CK_UNROLL_TWICE for (int32_t step = 0; step < part.steps; step++, values += 4) {
-        vi w0, w1;
-        if (decoded) {
-            w0 = _mm256_load_si256((const vi *)w);
-            w1 = _mm256_load_si256((const vi *)w + 1);
-            w += 64;
-        } else {
-            w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w));
-            w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w + 1));
-            w += 32;
+/// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
+CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums, int first) {
+    const char *values = part.values, *w = part.weights;
+    for (int32_t unit = 0; unit < part.units; unit++) {
+        vi totals[TILE_ROWS][2];
+        CK_UNROLL for (int r = 0; r < rows; r++) totals[r][0] = totals[r][1] = vi_zero();
+        const int32_t steps = unit_steps(&part, unit);
+        CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4) {
+            vi w0, w1;
+            if (decoded) {
+                w0 = _mm256_load_si256((const vi *)w);
+                w1 = _mm256_load_si256((const vi *)w + 1);
+                w += 64;
+            } else {
+                w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w));
+                w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w + 1));
+                w += 32;
+            }
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                int32_t pair;
+                memcpy(&pair, values + r * part.stride, 4);
+                vi x = vi_set1(pair);
+                totals[r][0] = _mm256_add_epi32(totals[r][0], _mm256_madd_epi16(x, w0));
+                totals[r][1] = _mm256_add_epi32(totals[r][1], _mm256_madd_epi16(x, w1));
+            }
         }
-        CK_UNROLL for (int r = 0; r < rows; r++) {
-            int32_t pair;
-            memcpy(&pair, values + r * part.stride, 4);
-            vi x = vi_set1(pair);
-            totals[r][0] = _mm256_add_epi32(totals[r][0], _mm256_madd_epi16(x, w0));
-            totals[r][1] = _mm256_add_epi32(totals[r][1], _mm256_madd_epi16(x, w1));
-        }
-    }
-    CK_UNROLL for (int r = 0; r < rows; r++) {
-        vf scale = v_set1(*(const float *)(part.scale + r * part.stride));
+        const char *scales = unit_scale(&part, unit);
         CK_UNROLL for (int v = 0; v < 2; v++) {
-            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
-            vf factor = weight_scales != NULL ? v_mul(v_load(weight_scales + v * V_WIDTH), scale) : scale;
-            v_store(sum, v_fma(v_from_int(totals[r][v]), factor, first ? v_zero() : v_load(sum)));
+            const vf weight_scale = decoded ? v_load(unit_weight_scales(&part, unit) + v * V_WIDTH) : v_zero();
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                float *sum = sums + r * CK_PANEL + v * V_WIDTH;
+                vf factor = v_set1(*(const float *)(scales + r * part.stride));
+                if (decoded) factor = v_mul(weight_scale, factor);
+                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, first && unit == 0 ? v_zero() : v_load(sum)));
+            }
         }
     }
 }
 
-static void quantised_rows(
-    int rows, run part, const void *weights, int decoded, const float *weight_scales, float *sums, int first) {
+static void quantised_rows(int rows, run part, int decoded, float *sums, int first) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, weights, 1, weight_scales, sums, first);                               \
-        else quantised_tile(ROWS, part, weights, 0, weight_scales, sums, first);                                       \
+        if (decoded) quantised_tile(ROWS, part, 1, sums, first);                                                       \
+        else quantised_tile(ROWS, part, 0, sums, first);                                                               \
         break;
     switch (rows) { TILE_CASES }
 #undef CASE

@@ -1,5 +1,5 @@
 // Products with f32 sums, for every SIMD level. Included behind the level's vocabulary. The level also defines
-// TILE_ROWS (rows of a register tile over one panel), FLOAT_PANELS (panels of a tile of few rows, so that enough sums
+// TILE_ROWS and BF16_TILE_ROWS (rows of a register tile over one panel), FLOAT_PANELS (panels of a tile of few rows, so that enough sums
 // are under way to hide the latency of a multiply-add) and `v_bf16_even`, `v_bf16_odd`: elements 0 or 1 of V_WIDTH
 // pairs of bf16, as f32.
 //
@@ -148,9 +148,10 @@ static void float_gemm(
     const int bf16 = matrix->format == CK_BF16;
     const size_t stride = float_panel_bytes(matrix->format, matrix->k), input_bytes = CK_PANEL * (bf16 ? 2 : 4);
     const ptrdiff_t lda = ldx / 4;
+    const int32_t most = bf16 ? BF16_TILE_ROWS : TILE_ROWS;
     _Alignas(64) float sums[CHUNK_ROWS * FLOAT_PANELS * CK_PANEL];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
-        const int32_t rows = ck_min(CHUNK_ROWS, last_row - row), tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+        const int32_t rows = ck_min(CHUNK_ROWS, last_row - row), tiles = (rows + most - 1) / most;
         const float *a = (const float *)((const char *)x + row * ldx);
         for (int32_t panel = first_panel; panel < last_panel; panel += FLOAT_PANELS) {
             const int32_t panels = ck_min(FLOAT_PANELS, last_panel - panel);

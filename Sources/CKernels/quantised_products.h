@@ -3,8 +3,7 @@
 //   DEPTH_STEP, WEIGHT_ZERO, weight_byte_t: inputs that one multiply instruction sums (2 or 4); panels are laid out [k / DEPTH_STEP][16][DEPTH_STEP],
 //     each int8 weight plus WEIGHT_ZERO as a weight_byte_t;
 //   weight_t: type of a decoded weight; CODES[16]: NF4 values; CODE_LIMIT: the largest of them;
-//   quantised_rows(...): one panel's products over a run of inputs that share their scales;
-//   WIDENS: decoding int8 weights ahead pays when many rows use them: decode_int8(...) does it;
+//   quantised_rows(...), declared below;
 //   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.
 //
 // Layout of a panel. CK_INT8: weights as bytes, filled up with zeros to DEPTH_STEP inputs, then from the next multiple
@@ -92,67 +91,82 @@ static ck_status pack_panel_nf4(
 
 // MARK: Products
 
-/// Rows of the prepared activations, as the products of one run of inputs read them.
+/// One panel's products over a run of inputs, which falls into units that share all scales: groups of activations, or
+/// blocks of NF4 weights.
 typedef struct run {
-    /// Row 0's values, its scale and (SUMS) its offset of the sum.
-    const char *values, *scale, *offset;
-    /// Bytes from row to row.
+    /// Row 0's values, scale and (SUMS) offset of the sum at the run's start. A scale serves `scale_units` units.
+    const char *values, *scales, *offsets;
+    /// Bytes from row to row of all three.
     ptrdiff_t stride;
-    /// Inputs over DEPTH_STEP.
-    int32_t steps;
+    /// Weights in the form that products read, and their scales by unit (NF4).
+    const void *weights;
+    const char *weight_scales;
+    int32_t units, scale_units;
+    /// Inputs over DEPTH_STEP, of a unit and of the last unit.
+    int32_t steps, last_steps;
 } run;
 
-/// Up to TILE_ROWS rows of one panel over one run: exact integer sums, each scaled once and added to `sums`.
-/// `weight_scales`: of the 16 outputs, or NULL; `first`: start from zero.
-static void quantised_rows(
-    int rows, run part, const void *weights, int decoded, const float *weight_scales, float *sums, int first);
+CK_INLINE int32_t unit_steps(const run *part, int32_t unit) {
+    return unit + 1 < part->units ? part->steps : part->last_steps;
+}
 
-/// One panel's products over one run, for rows tile by tile.
-CK_INLINE void multiply_run(
-    run part, int32_t rows, const void *weights, int decoded, const float *weight_scales, float *sums, int first) {
+CK_INLINE const char *unit_scale(const run *part, int32_t unit) {
+    return part->scales + 4 * (unit / part->scale_units);
+}
+
+CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit) {
+    return (const float *)(part->weight_scales + (size_t)unit * NF4_BLOCK_BYTES);
+}
+
+/// Up to TILE_ROWS rows of one panel over one run: exact integer sums of each unit, scaled once and added to `sums` in
+/// order. `decoded`: NF4; `first`: start from zero.
+static void quantised_rows(int rows, run part, int decoded, float *sums, int first);
+
+/// All rows, tile by tile.
+CK_INLINE void multiply_run(run part, int32_t rows, int decoded, float *sums, int first) {
     const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
     for (int32_t tile = 0; tile < tiles; tile++) {
         const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
         run own = part;
         own.values += from * part.stride;
-        own.scale += from * part.stride;
-        own.offset += from * part.stride;
-        quantised_rows(count, own, weights, decoded, weight_scales, sums + from * CK_PANEL, first);
+        own.scales += from * part.stride;
+        own.offsets += from * part.stride;
+        quantised_rows(count, own, decoded, sums + from * CK_PANEL, first);
     }
 }
 
 static void int8_panel(
     const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, const char *panel, float *sums) {
-    const int32_t k = matrix->k, group = matrix->group;
-    const char *values = x + value_offset(k, group);
-    for (int32_t g = 0, start = 0; start < k; g++, start += group) {
-        const int32_t steps = (ck_min(group, k - start) + DEPTH_STEP - 1) / DEPTH_STEP;
-        const char *weights = panel + (size_t)start * CK_PANEL;
-        run part = {values + (size_t)start * sizeof(value_t), x + 4 * g, x + scale_bytes(k, group) + 4 * g, ldx, steps};
-#if WIDENS
-        if (rows >= WIDEN_ROWS) {
-            _Alignas(64) weight_t wide[CK_MAX_GROUP * CK_PANEL];
-            decode_int8(weights, steps, wide);
-            multiply_run(part, rows, wide, 1, NULL, sums, g == 0);
-            continue;
-        }
-#endif
-        multiply_run(part, rows, weights, 0, NULL, sums, g == 0);
-    }
+    const int32_t k = matrix->k, group = ck_min(matrix->group, k), groups = ck_groups(k, group);
+    const int32_t last = k - (groups - 1) * group;
+    const run all = {
+        x + value_offset(k, group), x, x + scale_bytes(k, group), ldx, panel, NULL, groups, 1,
+        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP};
+    multiply_run(all, rows, 0, sums, 1);
 }
+
+/// Blocks that are decoded at a time: their weights stay in the first-level cache for all tiles.
+enum { DECODED_BLOCKS = 4 };
 
 static void nf4_panel(
     const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, const char *panel, float *sums) {
-    const int32_t k = matrix->k, group = matrix->group;
-    const char *values = x + value_offset(k, group);
-    _Alignas(64) weight_t weights[CK_NF4_BLOCK * CK_PANEL];
-    for (int32_t block = 0, start = 0; start < k; block++, start += CK_NF4_BLOCK) {
-        const float *scales = (const float *)(panel + (size_t)block * NF4_BLOCK_BYTES);
-        decode_nf4((const uint8_t *)(scales + CK_PANEL), weights);
-        run part = {
-            values + (size_t)start * sizeof(value_t), x + 4 * (start / group), x + 2 * scale_bytes(k, group) + 4 * block,
-            ldx, CK_NF4_BLOCK / DEPTH_STEP};
-        multiply_run(part, rows, weights, 1, scales, sums, block == 0);
+    const int32_t k = matrix->k, group = matrix->group, blocks = k / CK_NF4_BLOCK;
+    const int32_t group_blocks = group / CK_NF4_BLOCK, steps = CK_NF4_BLOCK / DEPTH_STEP;
+    _Alignas(64) weight_t weights[DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL];
+    for (int32_t block = 0, units; block < blocks; block += units) {
+        // A run ends where a group does, so that its first unit starts a scale.
+        const int32_t rest = group_blocks - block % group_blocks, whole = DECODED_BLOCKS / group_blocks * group_blocks;
+        units = ck_min(blocks - block, whole > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
+        const char *packed = panel + (size_t)block * NF4_BLOCK_BYTES;
+        for (int32_t unit = 0; unit < units; unit++) {
+            decode_nf4(
+                (const uint8_t *)packed + (size_t)unit * NF4_BLOCK_BYTES + CK_PANEL * 4,
+                weights + unit * CK_NF4_BLOCK * CK_PANEL);
+        }
+        const run part = {
+            x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t), x + 4 * (block / group_blocks),
+            x + 2 * scale_bytes(k, group) + 4 * (size_t)block, ldx, weights, packed, units, group_blocks, steps, steps};
+        multiply_run(part, rows, 1, sums, block == 0);
     }
 }
 

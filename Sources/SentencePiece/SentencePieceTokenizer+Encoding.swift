@@ -17,23 +17,58 @@ extension SentencePieceTokenizer {
         encode(Array(bytes).span)
     }
 
+    /// The text's tokens with the bytes of the text (its UTF-8 form) that each stands for.
+    ///
+    /// Ids are those of ``encode(_:)``. A run of unknown text without byte fallback is one token.
+    public func encodePieces(_ text: String) -> [EncodedPiece] {
+        encodePieces(bytes: text.utf8)
+    }
+
+    /// The tokens of text that may not be UTF-8, as ``encodePieces(_:)``.
+    public func encodePieces(bytes: some Collection<UInt8>) -> [EncodedPiece] {
+        let text = normalizer.normalize(Array(bytes).span, tracksOrigins: true)
+        guard let origins = text.origins else { return [] }
+        var pieces: [EncodedPiece] = []
+        var start = 0
+        var followsUnknown = false
+        for segment in segmenter.segments(text, vocabulary) {
+            let range = origins[start]..<origins[segment.end]
+            let piece = text.bytes[start..<segment.end]
+            let isUnknown = self.isUnknown(segment.id)
+            if isUnknown, !vocabulary.byteIDs.isEmpty {
+                for (index, byte) in zip(piece.indices, piece) {
+                    let id = vocabulary.byteIDs[Int(byte)]
+                    let end = index == segment.end - 1 ? range.upperBound : range.lowerBound
+                    pieces.append(
+                        EncodedPiece(id: id, bytes: Array(vocabulary.bytes(Int(id))), range: range.lowerBound..<end))
+                }
+            } else if isUnknown, followsUnknown, let last = pieces.popLast() {
+                pieces.append(
+                    EncodedPiece(
+                        id: last.id, bytes: last.bytes + piece, range: last.range.lowerBound..<range.upperBound))
+            } else {
+                pieces.append(EncodedPiece(id: segment.id, bytes: Array(piece), range: range))
+            }
+            followsUnknown = isUnknown
+            start = segment.end
+        }
+        return pieces
+    }
+
     private func encode(_ text: Span<UInt8>) -> [Int32] {
-        guard text.count > 0 else { return [] }
         let normalized = normalizer.normalize(text)
         let segments = segmenter.segments(normalized, vocabulary)
         var ids: [Int32] = []
         ids.reserveCapacity(segments.count)
-        let bytes = normalized.bytes.span
         var start = 0
         var followsUnknown = false
         for segment in segments {
-            let isUnknown = segment.id < 0 || segment.id == vocabulary.unknownID
+            let isUnknown = self.isUnknown(segment.id)
             if !isUnknown {
                 ids.append(segment.id)
             } else if !vocabulary.byteIDs.isEmpty {
-                for index in start..<segment.end { ids.append(vocabulary.byteIDs[Int(bytes[index])]) }
+                for index in start..<segment.end { ids.append(vocabulary.byteIDs[Int(normalized.bytes[index])]) }
             } else if !followsUnknown {
-                // A run of unknown text is one token.
                 ids.append(segment.id)
             }
             followsUnknown = isUnknown
@@ -41,4 +76,7 @@ extension SentencePieceTokenizer {
         }
         return ids
     }
+
+    @inline(__always)
+    private func isUnknown(_ id: Int32) -> Bool { id < 0 || id == vocabulary.unknownID }
 }

@@ -16,7 +16,7 @@ import Testing
         for expected in fixture.cases {
             let states = decoder.hiddenStates(expected.ids)
             #expect(relativeError(states, expected.hidden.flatMap { $0 }) < Self.float32Bound)
-            let logits = try states.withUnsafeBufferPointer { try fixture.files.head.predict($0).logits }
+            let logits = try states.withUnsafeBufferPointer { try #require(fixture.files.head).predict($0).logits }
             #expect(relativeError(logits, expected.logits) < Self.float32Bound)
         }
     }

@@ -129,7 +129,9 @@ def quantised_with_adapter():
             for key, parameter in peft_model.named_parameters():
                 if "lora_" in key or "modules_to_save" in key:
                     parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+        peft_model.peft_config["default"].base_model_name_or_path = "base"
         peft_model.save_pretrained(folder / "adapter")
+        (folder / "adapter" / "README.md").unlink()
         # Float32 compute on the dequantised weights: swap every 4-bit linear for its dequantised twin.
         import bitsandbytes as bnb
         for module in list(peft_model.modules()):

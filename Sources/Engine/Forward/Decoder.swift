@@ -13,7 +13,7 @@ final class Decoder {
     let kernels: KernelSet
     let workspace: Workspace
 
-    private let pool: ForkJoinPool
+    let pool: ForkJoinPool
     private let format: ck_format
     private let group: Int
     private let normFlags: Int32
@@ -25,7 +25,7 @@ final class Decoder {
 
     init(
         plan: DecoderPlan, weights: DecoderWeights, format: ck_format, group: Int, kernels: KernelSet,
-        pool: ForkJoinPool, rows: Int
+        pool: ForkJoinPool, rows: Int, treePositions: Int = 0
     ) {
         self.plan = plan
         self.weights = weights
@@ -35,8 +35,8 @@ final class Decoder {
         self.group = group
         normFlags = plan.normWeightOffset == 0 ? 0 : Int32(CK_NORM_UNIT_OFFSET)
         workspace = Workspace(
-            plan: plan, rows: rows, rank: weights.largestRank, format: format, group: group, kernels: kernels,
-            threads: pool.threadCount)
+            plan: plan, rows: rows, rank: weights.largestRank, treePositions: treePositions, format: format,
+            group: group, kernels: kernels, threads: pool.threadCount)
     }
 
     /// Runs the batch and leaves its hidden states, after the final norm, in `workspace.residual`.
@@ -295,6 +295,7 @@ extension Decoder {
                     workspace.attention[thread].pointer)
             }
         }
+        if let trie = batch.trie { attendTree(batch, trie, layerPlan, width) }
     }
 }
 
@@ -308,7 +309,7 @@ private struct AttentionTile {
     static func tiles(_ batch: PackedBatch, keyValueHeads: Int) -> [AttentionTile] {
         var tiles: [AttentionTile] = []
         for message in 0..<batch.messageCount {
-            let span = batch.span(message)
+            let span = batch.span(message).prefix(batch.promptLength(message))
             for head in 0..<keyValueHeads {
                 for row in stride(from: span.lowerBound, to: span.upperBound, by: rows) {
                     tiles.append(

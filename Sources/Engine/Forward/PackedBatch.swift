@@ -6,6 +6,10 @@ struct PackedBatch {
     private(set) var positions: [Int32] = []
     /// Cumulative lengths: message i is rows `starts[i] ..< starts[i + 1]`.
     private(set) var starts: [Int] = [0]
+    /// Behind every message: the labels that are scored as its continuations.
+    let trie: LabelTrie?
+
+    init(trie: LabelTrie? = nil) { self.trie = trie }
 
     /// Rows.
     var tokenCount: Int { ids.count }
@@ -16,9 +20,16 @@ struct PackedBatch {
     mutating func append(_ message: some Collection<Int32>) {
         ids.append(contentsOf: message)
         positions.append(contentsOf: 0..<Int32(message.count))
+        if let trie {
+            ids.append(contentsOf: trie.rows.lazy.map(\.token))
+            positions.append(contentsOf: trie.rows.lazy.map { Int32(message.count + $0.depth - 1) })
+        }
         starts.append(ids.count)
     }
 
-    /// The rows of message `index`.
+    /// The rows of message `index`, those of the labels included.
     func span(_ index: Int) -> Range<Int> { starts[index]..<starts[index + 1] }
+
+    /// Rows of message `index` before those of the labels.
+    func promptLength(_ index: Int) -> Int { span(index).count - (trie?.rows.count ?? 0) }
 }

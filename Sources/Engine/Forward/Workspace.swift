@@ -20,11 +20,17 @@ final class Workspace {
     let attention: [AlignedBuffer<UInt8>]
 
     private let prepared: AlignedBuffer<UInt8>
+    /// Keys and values of a prompt and one path of a label tree, one a thread; none without such a tree.
+    private let tree: [AlignedBuffer<Float>]
 
     /// - Parameters:
     ///   - rows: tokens of the largest micro-batch, and so of the longest message.
     ///   - rank: adapter ranks of one product's parts together; 0 without side products.
-    init(plan: DecoderPlan, rows: Int, rank: Int, format: ck_format, group: Int, kernels: KernelSet, threads: Int) {
+    ///   - treePositions: positions of the longest prompt and label; 0 without a label tree.
+    init(
+        plan: DecoderPlan, rows: Int, rank: Int, treePositions: Int, format: ck_format, group: Int,
+        kernels: KernelSet, threads: Int
+    ) {
         self.rows = rows
         residual = AlignedBuffer(count: rows * plan.hiddenSize)
         projections = AlignedBuffer(count: rows * (plan.querySize + 2 * plan.keyValueSize))
@@ -38,6 +44,17 @@ final class Workspace {
             .map { Int(kernels.table.row_bytes(Int32(format.rawValue), Int32($0), Int32(min(group, $0)))) }
             .max() ?? 0
         prepared = AlignedBuffer(count: rows * widest)
+        tree = treePositions == 0
+            ? [] : (0..<threads).map { _ in AlignedBuffer(count: 2 * treePositions * plan.headSize) }
+    }
+
+    /// Memory for the keys and values of `positions` rows of one head.
+    func treeScratch(
+        _ positions: Int, headSize: Int, thread: Int
+    ) -> (keys: UnsafeMutablePointer<Float>, values: UnsafeMutablePointer<Float>) {
+        let buffer = tree[thread]
+        precondition(2 * positions * headSize <= buffer.count)
+        return (buffer.pointer, buffer.pointer + buffer.count / 2)
     }
 
     /// The memory for prepared rows of `inputs` elements. One set is alive at a time: each product reads it
@@ -52,6 +69,7 @@ final class Workspace {
     /// Bytes held.
     var byteCount: Int {
         residual.byteCount + projections.byteCount + attended.byteCount + update.byteCount + gates.byteCount
-            + lowRank.byteCount + prepared.byteCount + attention.reduce(0) { $0 + $1.byteCount }
+            + lowRank.byteCount + prepared.byteCount + (attention.reduce(0) { $0 + $1.byteCount })
+            + (tree.reduce(0) { $0 + $1.byteCount })
     }
 }

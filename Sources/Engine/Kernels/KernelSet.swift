@@ -27,6 +27,6 @@ struct KernelSet: @unchecked Sendable {
     /// Names of the levels that this processor can run.
     static var available: [String] {
         (0..<CK_LEVEL_COUNT.rawValue).filter { ck_level_available(ck_level($0)) != 0 }
-            .map { String(cString: ck_level_name(ck_level($0))) }
+            .compactMap { ck_level_name(ck_level($0)).map { String(cString: $0) } }
     }
 }

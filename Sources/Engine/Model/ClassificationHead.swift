@@ -1,6 +1,3 @@
-import CKernels
-import Glibc
-
 /// Hidden states to calibrated probabilities: pooling, the f32 head, temperature, the scope detector.
 struct ClassificationHead {
     let labelCount: Int
@@ -38,7 +35,7 @@ struct ClassificationHead {
         let isOutOfScope = feature.withUnsafeBufferPointer { feature in
             detector?.isOutOfScope(feature: feature, logits: logits) ?? false
         }
-        return Prediction(logits: logits, probabilities: probabilities(of: logits), isOutOfScope: isOutOfScope)
+        return Prediction(logits: logits, temperature: temperature, isOutOfScope: isOutOfScope)
     }
 
     /// The feature that the head reads: one row, or the mean of rows in order.
@@ -83,13 +80,5 @@ struct ClassificationHead {
                 return sum + (bias?[label] ?? 0)
             }
         }
-    }
-
-    /// softmax(logits / temperature).
-    func probabilities(of logits: [Float]) -> [Float] {
-        let top = logits.max() ?? 0
-        let exponentials = logits.map { exp(($0 - top) / temperature) }
-        let total = exponentials.reduce(0, +)
-        return exponentials.map { $0 / total }
     }
 }

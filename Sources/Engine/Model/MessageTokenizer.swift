@@ -2,10 +2,13 @@ import SentencePiece
 
 /// Text to token ids as the model was trained: BOS, pieces, cut at the model's limit. Safe to use from many threads.
 public struct MessageTokenizer: Sendable {
-    private let tokenizer: SentencePieceTokenizer
-    private let prefix: [Int32]
+    /// The pieces alone.
+    let pieces: SentencePieceTokenizer
+    private let bos: [Int32]
+    /// What is written around each message, for causal language models.
+    private let prompt: LabelPrompt?
 
-    /// Tokens of a message that are read, BOS included.
+    /// Tokens of a message that are read, BOS and prompt included.
     public let maximumTokens: Int
 
     /// - Parameters:
@@ -13,24 +16,40 @@ public struct MessageTokenizer: Sendable {
     ///   - addsBOS: whether messages start with the model's BOS token, if it has one.
     init(path: String, addsBOS: Bool, maximumTokens: Int, vocabularySize: Int) throws(EngineError) {
         do {
-            tokenizer = try SentencePieceTokenizer(contentsOf: path)
+            pieces = try SentencePieceTokenizer(contentsOf: path)
         } catch {
             throw .invalidFile(path: path, reason: "\(error)")
         }
-        guard tokenizer.vocabularySize <= vocabularySize else {
+        guard pieces.vocabularySize <= vocabularySize else {
             throw .mismatch(
-                "\(path) has \(tokenizer.vocabularySize) pieces, the base's embedding table \(vocabularySize) rows")
+                "\(path) has \(pieces.vocabularySize) pieces, the base's embedding table \(vocabularySize) rows")
         }
-        prefix = addsBOS ? tokenizer.bosID.map { [$0] } ?? [] : []
+        bos = addsBOS ? pieces.bosID.map { [$0] } ?? [] : []
         self.maximumTokens = maximumTokens
+        prompt = nil
+    }
+
+    /// The same tokenizer with a prompt around each message.
+    /// - Throws: `EngineError.mismatch` if the prompt leaves no room for a message.
+    init(_ other: MessageTokenizer, prompt: LabelPrompt) throws(EngineError) {
+        pieces = other.pieces
+        bos = other.bos
+        maximumTokens = other.maximumTokens
+        self.prompt = prompt
+        let around = bos.count + pieces.encode(prompt.template.prefix).count + prompt.suffixIDs.count
+        guard around < maximumTokens else {
+            throw .mismatch("the prompt has \(around) tokens; messages of at most \(maximumTokens) are read")
+        }
     }
 
     /// The message's tokens. Text that looks like a control token stays text.
     /// - Throws: `EngineError.emptyMessage` if nothing but white space is there.
     public func tokenize(_ text: String) throws(EngineError) -> TokenizedMessage {
         guard !text.utf8.allSatisfy({ $0 == 0x20 || (0x09...0x0d).contains($0) }) else { throw .emptyMessage }
-        let ids = prefix + tokenizer.encode(text)
-        guard ids.count > prefix.count else { throw .emptyMessage }
-        return TokenizedMessage(ids: Array(ids.prefix(maximumTokens)), truncated: ids.count > maximumTokens)
+        let ids = bos + pieces.encode(prompt?.template.prompt(text) ?? text)
+        guard ids.count > bos.count else { throw .emptyMessage }
+        guard ids.count > maximumTokens else { return TokenizedMessage(ids: ids) }
+        let tail = prompt?.suffixIDs ?? []
+        return TokenizedMessage(ids: ids.prefix(maximumTokens - tail.count) + tail, truncated: true)
     }
 }

@@ -8,7 +8,8 @@ struct ModelFiles {
     let settings: ModelSettings
     let plan: DecoderPlan
     let labels: [String]
-    let head: ClassificationHead
+    /// Nil for a causal language model, which is asked by a prompt.
+    let head: ClassificationHead?
     /// Tokens of a message that are read.
     let maximumTokens: Int
 
@@ -26,6 +27,13 @@ struct ModelFiles {
         let configuration = try base.configuration.applying(settings, adapter: adapter)
         plan = try ArchitectureRegistry.plan(configuration)
 
+        maximumTokens = min(settings.maxTokens ?? 512, base.configuration.maximumPositions)
+        guard settings.prompt == nil else {
+            head = nil
+            labels = try Self.labels(folder, configured: base.configuration.labels, count: nil)
+            guard plan.attention == .causal else { throw .unsupported("a prompt with bidirectional attention") }
+            return
+        }
         let weights = try source.head(hiddenSize: plan.hiddenSize)
         labels = try Self.labels(folder, configured: base.configuration.labels, count: weights.rows)
         var detector: ScopeDetector?
@@ -36,17 +44,24 @@ struct ModelFiles {
         head = ClassificationHead(
             weight: weights.weight, bias: weights.bias, labelCount: weights.rows, hiddenSize: plan.hiddenSize,
             settings: settings, detector: detector)
-        maximumTokens = min(settings.maxTokens ?? 512, base.configuration.maximumPositions)
+    }
+
+    /// The prompt of a causal language model, tokenised; nil for a model with a head.
+    func prompt(_ tokenizer: MessageTokenizer) throws(EngineError) -> LabelPrompt? {
+        guard let prompt = settings.prompt else { return nil }
+        return try LabelPrompt(prompt, labels: labels, tokenizer: tokenizer.pieces)
     }
 
     /// Label names: `labels.json` beside the adapter or the model, else config.json's `id2label`.
+    /// - Parameter count: outputs of the head, if there is one.
     private static func labels(
-        _ folder: ModelFolder, configured: [String], count: Int
+        _ folder: ModelFolder, configured: [String], count: Int?
     ) throws(EngineError) -> [String] {
         guard let path = folder.file("labels.json") else {
-            guard configured.count == count else {
+            guard let count, configured.count == count else {
                 throw .mismatch(
-                    "\(folder.path) names no labels: put labels.json, an array of \(count) strings, beside the adapter")
+                    "\(folder.path) names no labels: put labels.json, an array of "
+                        + "\(count.map { "\($0) " } ?? "")strings, beside the adapter")
             }
             return configured
         }
@@ -56,10 +71,10 @@ struct ModelFiles {
         } catch {
             throw .invalidFile(path: path, reason: "is not a JSON array of strings")
         }
-        guard labels.count == count else {
+        if let count, labels.count != count {
             throw .mismatch("\(path) has \(labels.count) labels, the head \(count) outputs")
         }
-        guard Set(labels).count == count, !labels.contains("") else {
+        guard !labels.isEmpty, Set(labels).count == labels.count, !labels.contains("") else {
             throw .invalidFile(path: path, reason: "labels must be distinct and not empty")
         }
         return labels
@@ -97,7 +112,7 @@ struct ModelFiles {
             name: settings.name ?? folder.path.lastComponent, version: settings.version ?? "0", labels: labels,
             architecture: configuration.architecture.rawValue, layers: plan.layers.count,
             baseLayers: configuration.layerKinds.count, hiddenSize: plan.hiddenSize, attention: plan.attention,
-            pooling: head.pooling, maximumTokens: maximumTokens, precision: precision, kernels: kernels,
+            pooling: head?.pooling ?? .last, maximumTokens: maximumTokens, precision: precision, kernels: kernels,
             threads: threads, basePath: folder.base, adapterPath: folder.adapter,
             adaptedModules: update?.count ?? 0, adapterRank: source.adapter?.configuration.rank,
             weightBytes: weightBytes, workspaceBytes: workspaceBytes,

@@ -19,6 +19,8 @@ public struct ModelSettings: Sendable, Equatable, Decodable {
     public var maxTokens: Int?
     public var calibration: Calibration?
     public var abstention: Abstention?
+    /// Asks a causal language model by a prompt; for models without a classification head.
+    public var prompt: Prompt?
     private var format: Int
 
     /// Which hidden states the head reads.
@@ -27,6 +29,16 @@ public struct ModelSettings: Sendable, Equatable, Decodable {
         case last
         /// The mean over the message's tokens.
         case mean
+    }
+
+    /// A prompt, and how the labels are written behind it. A label's score is the log-probability of its tokens.
+    public struct Prompt: Sendable, Equatable, Decodable {
+        /// Text with `{text}` where the message goes, and something behind it.
+        public var template: String
+        /// What a label is written as, where that is not its name.
+        public var continuations: [String: String]?
+        /// Written behind every label, e.g. a line break; then no label is the beginning of another.
+        public var ending: String?
     }
 
     /// How logits become probabilities.
@@ -66,7 +78,7 @@ public struct ModelSettings: Sendable, Equatable, Decodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, version, layers, attention, pooling, calibration, abstention, format
+        case name, version, layers, attention, pooling, calibration, abstention, prompt, format
         case poolSkipsBOS = "pool_skips_bos"
         case maxTokens = "max_tokens"
     }
@@ -103,6 +115,9 @@ public struct ModelSettings: Sendable, Equatable, Decodable {
             "calibration.temperature must be a positive number")
         try require(
             abstention.map { (0...1).contains($0.minConfidence) } ?? true, "abstention.min_confidence must be 0 to 1")
+        try require(
+            prompt.map { PromptTemplate($0.template) != nil } ?? true,
+            "prompt.template must hold {text} once, and go on behind it")
         let scope = abstention?.outOfScope
         try require(scope.map { $0.threshold.isFinite } ?? true, "abstention.out_of_scope.threshold must be finite")
         try require(

@@ -6,6 +6,18 @@ struct ReferenceMatrix: Sendable {
     var columns: Int
     var values: [Float]
     var bias: [Float]?
+
+    /// Reads and merges a layer.
+    init(_ linear: MergedLinear) throws(EngineError) {
+        rows = linear.rows
+        columns = linear.columns
+        bias = linear.bias
+        var values = [Float](repeating: 0, count: linear.rows * linear.columns)
+        try values.withUnsafeMutableBufferPointer { buffer throws(EngineError) in
+            try linear.read(rows: 0..<linear.rows, into: buffer)
+        }
+        self.values = values
+    }
 }
 
 /// One layer's weights in f32.
@@ -65,11 +77,6 @@ struct ReferenceWeights: Sendable {
     }
 
     private static func matrix(_ source: WeightSource, _ module: String) throws(EngineError) -> ReferenceMatrix {
-        let linear = try source.linear(module)
-        var values = [Float](repeating: 0, count: linear.rows * linear.columns)
-        try values.withUnsafeMutableBufferPointer { buffer throws(EngineError) in
-            try linear.read(rows: 0..<linear.rows, into: buffer)
-        }
-        return ReferenceMatrix(rows: linear.rows, columns: linear.columns, values: values, bias: linear.bias)
+        try ReferenceMatrix(source.linear(module))
     }
 }

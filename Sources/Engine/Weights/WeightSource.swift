@@ -53,6 +53,12 @@ struct WeightSource: Sendable {
         return table
     }
 
+    /// The language model's head: [vocabulary, hidden].
+    func languageModelHead() throws(EngineError) -> MergedLinear {
+        let isTied = base.configuration.tiesWordEmbeddings && adapter?.replacements["lm_head.weight"] == nil
+        return try linear(isTied ? "model.embed_tokens" : "lm_head")
+    }
+
     /// The classification head's weight as f32, row-major [labels, hidden], and its bias: the adapter's, else the
     /// base's.
     func head(hiddenSize: Int) throws(EngineError) -> (rows: Int, weight: [Float], bias: [Float]?) {
@@ -69,6 +75,8 @@ struct WeightSource: Sendable {
                 throw .checkpoint(error)
             }
         }
-        throw .mismatch("neither \(adapter?.path ?? base.path) nor its base has a classification head (score.weight)")
+        throw .mismatch(
+            "\(adapter?.path ?? base.path) has no classification head (score.weight); a causal language model needs "
+                + "a prompt in intentd.json")
     }
 }

@@ -1,3 +1,5 @@
+import Testing
+
 @testable import Engine
 
 /// A decoder of one precision, instruction set and thread count, run on lists of ids.
@@ -53,7 +55,7 @@ final class DecoderRunner {
     /// Logits of each message, all in one batch.
     func logits(_ messages: [[Int32]]) throws -> [[Float]] {
         try hiddenStates(messages).map { states in
-            try states.withUnsafeBufferPointer { try files.head.predict($0).logits }
+            try states.withUnsafeBufferPointer { try #require(files.head).predict($0).logits }
         }
     }
 }

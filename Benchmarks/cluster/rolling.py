@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Rolls three replicas one at a time behind HAProxy while requests arrive, and counts what became of each request.
+
+    rolling.py --intentd .build/release/intentd --model models --rate 20 --rounds 1 [--json FILE]
+
+HAProxy runs with deploy/haproxy/haproxy.cfg as it is. Requests arrive at a steady rate whatever the answers take (open
+loop), over connections that are kept. A replica is told to stop with SIGTERM; when it has ended with status 0 another is
+started in its place, and the next is told when HAProxy has that one in turn. A lost request is any that got no answer
+or one that is neither 200 nor 429. Ends with status 1 if one was lost or a replica did not end with status 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import aiohttp
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NAMES = ("one", "two", "three")  # as in haproxy.cfg
+MESSAGES = (
+    "I lost my card on the train, what should I do?",
+    "My transfer has not arrived yet",
+    "How do I change my PIN?",
+    "The exchange rate on my purchase abroad looks wrong, can you check it for me please",
+    "Why was I charged a fee for taking out cash at a machine in another country last weekend?",
+)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Replica:
+    """One server process on a fixed port."""
+
+    def __init__(self, options: argparse.Namespace, port: int):
+        self.options, self.port = options, port
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [self.options.intentd, "serve", "--model", self.options.model, "--port", str(self.port), "--threads",
+             str(self.options.threads), "--latency-bound-ms", str(self.options.bound_ms), "--drain-delay",
+             str(self.options.drain), "--log-level", "warning"])
+
+    async def wait_until_ready(self, client: aiohttp.ClientSession) -> float:
+        begun = time.monotonic()
+        while time.monotonic() - begun < 120:
+            if self.process.poll() is not None:
+                raise SystemExit(f"rolling: the replica on port {self.port} ended: status {self.process.returncode}")
+            try:
+                async with client.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                    if answer.status == 200:
+                        return time.monotonic() - begun
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
+        raise SystemExit("rolling: a replica was not ready after 120 s")
+
+
+class Proxy:
+    """HAProxy over the replicas."""
+
+    def __init__(self, replicas: list[Replica], folder: pathlib.Path):
+        self.port, self.socket = free_port(), folder / "haproxy.sock"
+        self.environment = os.environ | {
+            "INTENTD_PROXY_BIND": f"127.0.0.1:{self.port}", "INTENTD_PROXY_SOCKET": str(self.socket)} | {
+            f"INTENTD_REPLICA_{index}": f"127.0.0.1:{replica.port}" for index, replica in enumerate(replicas, 1)}
+
+    def start(self) -> None:
+        program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+        if not program:
+            raise SystemExit("rolling: install haproxy")
+        self.process = subprocess.Popen([program, "-db", "-f", str(ROOT / "deploy/haproxy/haproxy.cfg")],
+                                        env=self.environment, stdout=subprocess.DEVNULL)
+
+    def statuses(self) -> dict[str, str]:
+        """What HAProxy thinks of each replica."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(self.socket))
+            link.sendall(b"show stat\n")
+            text = b"".join(iter(lambda: link.recv(65536), b"")).decode()
+        head, *rows = [line.split(",") for line in text.lstrip("# ").splitlines() if line]
+        columns = {name: index for index, name in enumerate(head)}
+        return {row[columns["svname"]]: row[columns["status"]] for row in rows if row[columns["svname"]] in NAMES}
+
+    async def wait_until_up(self, name: str) -> None:
+        begun = time.monotonic()
+        while not self.statuses().get(name, "").startswith("UP"):
+            if time.monotonic() - begun > 30:
+                raise SystemExit(f"rolling: HAProxy does not take replica {name} in turn")
+            await asyncio.sleep(0.05)
+
+
+class Load:
+    """Requests at a steady rate, each with what became of it."""
+
+    def __init__(self, port: int, rate: float):
+        self.url, self.rate = f"http://127.0.0.1:{port}/classify", rate
+        self.results: list[tuple[float, str, float]] = []
+        self.stop = asyncio.Event()
+
+    async def one(self, client: aiohttp.ClientSession, number: int) -> None:
+        begun = time.monotonic()
+        try:
+            async with client.post(self.url, json={"text": MESSAGES[number % len(MESSAGES)]}) as answer:
+                body = await answer.read()
+                outcome = str(answer.status)
+                if answer.status == 200 and "intent" not in json.loads(body):
+                    outcome = "200 without an answer"
+        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+            outcome = type(error).__name__
+        self.results.append((begun, outcome, time.monotonic() - begun))
+
+    async def run(self, client: aiohttp.ClientSession) -> None:
+        begun, tasks = time.monotonic(), set()
+        for number in range(10**9):
+            if self.stop.is_set():
+                break
+            await asyncio.sleep(max(0, begun + number / self.rate - time.monotonic()))
+            task = asyncio.create_task(self.one(client, number))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+
+
+async def roll(options: argparse.Namespace, folder: pathlib.Path) -> dict:
+    replicas = [Replica(options, free_port()) for _ in NAMES]
+    proxy = Proxy(replicas, folder)
+    # Requests of their own limit would hide a queue here.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
+        try:
+            for replica in replicas:
+                replica.start()
+            for replica in replicas:
+                await replica.wait_until_ready(client)
+            proxy.start()
+            await asyncio.sleep(0.2)
+            for name in NAMES:
+                await proxy.wait_until_up(name)
+            load = Load(proxy.port, options.rate)
+            loading = asyncio.create_task(load.run(client))
+            await asyncio.sleep(options.quiet)
+            rolls = []
+            for _ in range(options.rounds):
+                for name, replica in zip(NAMES, replicas):
+                    rolls.append(await roll_one(proxy, name, replica, client))
+            await asyncio.sleep(options.quiet)
+            load.stop.set()
+            await loading
+            return summary(options, load.results, rolls)
+        finally:
+            for process in [replica.process for replica in replicas] + [getattr(proxy, "process", None)]:
+                if process and process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+
+async def roll_one(proxy: Proxy, name: str, replica: Replica, client: aiohttp.ClientSession) -> dict:
+    """Replaces one replica; the times of its steps in seconds."""
+    begun = time.monotonic()
+    replica.process.send_signal(signal.SIGTERM)
+    out = None
+    while replica.process.poll() is None:
+        if out is None and not proxy.statuses()[name].startswith("UP"):
+            out = time.monotonic() - begun
+        await asyncio.sleep(0.05)
+    ended = time.monotonic() - begun
+    status = replica.process.returncode
+    replica.start()
+    ready = await replica.wait_until_ready(client)
+    await proxy.wait_until_up(name)
+    done = {"replica": name, "exit_status": status, "out_of_turn_s": out, "ended_s": ended, "start_s": ready,
+            "whole_s": time.monotonic() - begun}
+    done = {key: round(value, 2) if isinstance(value, float) else value for key, value in done.items()}
+    print(f"rolling: {done}", file=sys.stderr)
+    return done
+
+
+def summary(options: argparse.Namespace, results: list[tuple[float, str, float]], rolls: list[dict]) -> dict:
+    outcomes = collections.Counter(outcome for _, outcome, _ in results)
+    times = sorted(took * 1000 for _, outcome, took in results if outcome == "200")
+    cuts = statistics.quantiles(times, n=1000, method="inclusive") if len(times) > 1 else []
+    lost = sum(count for outcome, count in outcomes.items() if outcome not in ("200", "429"))
+    return {
+        "replicas": len(NAMES), "threads_each": options.threads, "bound_ms": options.bound_ms,
+        "requests_per_s": options.rate, "seconds": round(results[-1][0] - results[0][0], 1), "requests": len(results),
+        "outcomes": dict(outcomes), "lost": lost,
+        "answer_ms": {f"p{p}": round(cuts[int(p * 10) - 1], 1) for p in (50, 95, 99)} | {"max": round(times[-1], 1)},
+        "rolls": rolls,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--intentd", required=True, help="the built program")
+    parser.add_argument("--model", required=True, help="model folder")
+    parser.add_argument("--rate", type=float, default=20, help="requests a second")
+    parser.add_argument("--threads", type=int, default=1, help="compute threads of each replica")
+    parser.add_argument("--bound-ms", type=float, default=50)
+    parser.add_argument("--drain", type=float, default=3, help="drain delay in seconds")
+    parser.add_argument("--rounds", type=int, default=1, help="times that every replica is replaced")
+    parser.add_argument("--quiet", type=float, default=2, help="seconds of load before and after")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the figures here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = asyncio.run(roll(options, pathlib.Path(folder)))
+    print(json.dumps(figures, indent=2))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 1 if figures["lost"] or any(step["exit_status"] for step in figures["rolls"]) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

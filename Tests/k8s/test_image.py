@@ -1,0 +1,287 @@
+"""The built image, run as the production manifest runs it. `scripts/image.sh test` names it in INTENTD_IMAGE."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pathlib
+import resource
+import shutil
+import socket
+import subprocess
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from manifests import ROOT, OVERLAYS, amount, container, cores, files, one, overlay, pod_spec, settings
+
+IMAGE = os.environ.get("INTENTD_IMAGE")
+pytestmark = pytest.mark.skipif(not IMAGE, reason="INTENTD_IMAGE names no image: see scripts/image.sh")
+
+TOKEN = "a-token-for-tests-only-0123456789"
+MESSAGE = {"text": "I lost my card on the train, what should I do?"}
+
+
+def podman(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    program = shutil.which("podman")
+    assert program, "podman is not installed"
+    runtime = ["--runtime", "runc"] if shutil.which("runc") else []
+    done = subprocess.run([program, *runtime, *arguments], capture_output=True, text=True)
+    assert not check or done.returncode == 0, f"podman {' '.join(arguments)}: {done.stderr}"
+    return done
+
+
+def limits() -> list[str]:
+    """Podman asks for its own limits; a sandbox that may not raise them is given smaller ones."""
+    files_limit = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    return ["--ulimit", f"nofile={files_limit}:{files_limit}", "--ulimit", "nproc=4096:4096"]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def production() -> tuple[dict, dict]:
+    """The production pod and its environment."""
+    manifests = overlay("production")
+    deployment = one(manifests, "Deployment")
+    return deployment, settings(deployment, manifests)
+
+
+class Server:
+    """A container of the image, and its port."""
+
+    def __init__(self, folder: pathlib.Path):
+        deployment, environment = production()
+        pod, box = pod_spec(deployment), container(deployment)
+        self.grace = pod["terminationGracePeriodSeconds"]
+        self.port = free_port()
+        context, limit = pod["securityContext"], box["resources"]["limits"]
+        tokens = folder / "tokens"
+        tokens.write_text(TOKEN + "\n")
+        tokens.chmod(0o444)
+        folder.chmod(0o755)
+        environment |= {"INTENTD_PORT": str(self.port), "INTENTD_THREADS": str(int(cores(limit["cpu"])))}
+        # The container shares this machine's network, so the port is a free one; all else is the manifest's.
+        flags = ["--user", f"{context['runAsUser']}:{context['runAsGroup']}", "--network", "host", "--read-only",
+                 "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+                 "--memory", str(amount(limit["memory"])), "--memory-swap", str(amount(limit["memory"])),
+                 "--cpus", str(cores(limit["cpu"])), "--volume", f"{tokens}:{environment['INTENTD_AUTH_TOKENS_FILE']}:ro"]
+        for name, value in environment.items():
+            flags += ["--env", f"{name}={value}"]
+        self.started = time.monotonic()
+        self.name = podman("run", "--detach", *limits(), *flags, IMAGE, *box["args"]).stdout.strip()
+        self.process = int(self.inspect("{{.State.Pid}}"))
+
+    def inspect(self, form: str) -> str:
+        return podman("inspect", "--format", form, self.name).stdout.strip()
+
+    def logs(self) -> str:
+        done = podman("logs", self.name)
+        return done.stdout + done.stderr
+
+    def ask(self, path: str, body: dict | None = None, token: str | None = TOKEN) -> tuple[int, bytes]:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}",
+                                         data=None if body is None else json.dumps(body).encode())
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except OSError:
+            return 0, b""
+
+    def wait_until_ready(self) -> float:
+        probe = container(production()[0])["startupProbe"]
+        allowed = probe["periodSeconds"] * probe["failureThreshold"]
+        while time.monotonic() - self.started < allowed:
+            if self.ask(probe["httpGet"]["path"], token=None)[0] == 200:
+                return time.monotonic() - self.started
+            assert self.inspect("{{.State.Running}}") == "true", self.logs()
+            time.sleep(0.05)
+        raise AssertionError(f"not ready after {allowed} s: {self.logs()}")
+
+    def status(self, field: str) -> str:
+        lines = pathlib.Path(f"/proc/{self.process}/status").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith(field + ":"))
+
+    def remove(self) -> None:
+        podman("rm", "--force", "--time", "1", self.name, check=False)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("auth"))
+    try:
+        print(f"ready after {server.wait_until_ready():.1f} s")
+        yield server
+    finally:
+        server.remove()
+
+
+def probe_paths() -> list[str]:
+    boxes = [container(one(overlay(name), "Deployment")) for name in OVERLAYS]
+    boxes += [container(manifest) for manifest in files("kserve")]
+    return sorted({box[probe]["httpGet"]["path"] for box in boxes
+                   for probe in ("startupProbe", "livenessProbe", "readinessProbe")})
+
+
+@pytest.mark.parametrize("path", probe_paths())
+def test_probes_answer_without_a_token(server, path):
+    assert server.ask(path, token=None)[0] == 200
+
+
+def test_health_by_the_binary_itself(server):
+    done = podman("exec", server.name, "/usr/bin/intentd", "probe", check=False)
+    assert done.returncode == 0, done.stderr
+    done = podman("exec", "--env", f"INTENTD_PORT={free_port()}", server.name, "/usr/bin/intentd", "probe", check=False)
+    assert done.returncode == 1, "a probe of a port where nobody listens must fail"
+
+
+def test_classifies_with_a_token_only(server):
+    assert server.ask("/classify", MESSAGE, token=None)[0] == 401
+    assert server.ask("/classify", MESSAGE, token="another-token-0123456789")[0] == 401
+    status, body = server.ask("/classify", MESSAGE)
+    assert status == 200, body
+    labels = json.loads(server.ask("/labels")[1])["labels"]
+    assert json.loads(body)["intent"] in labels
+
+
+def test_runs_as_the_manifests_user_without_privileges(server):
+    context = pod_spec(production()[0])["securityContext"]
+    assert server.status("Uid").split() == [str(context["runAsUser"])] * 4
+    assert server.status("Gid").split() == [str(context["runAsGroup"])] * 4
+    assert int(server.status("CapEff"), 16) == int(server.status("CapBnd"), 16) == 0
+    assert server.status("NoNewPrivs") == "1"
+
+
+def test_root_cannot_be_written(server):
+    mounts = pathlib.Path(f"/proc/{server.process}/mounts").read_text().splitlines()
+    [root] = [line.split() for line in mounts if line.split()[1] == "/"]
+    assert "ro" in root[3].split(",")
+
+
+def test_there_is_no_shell(server):
+    for program in ("/bin/sh", "/bin/bash", "/bin/busybox", "/usr/bin/env"):
+        assert podman("exec", server.name, program, "-c", "true", check=False).returncode != 0
+
+
+def test_stays_inside_the_memory_limit_under_load(server):
+    """The container is killed at the limit; the peak must leave the room that the memory alert expects."""
+    limit = amount(container(production()[0])["resources"]["limits"]["memory"])
+    assert int(server.inspect("{{.HostConfig.Memory}}")) == limit
+    long = {"texts": ["my card payment was declined twice " * 20] * 32, "timeout_ms": 5000}
+    answers: list[int] = []
+
+    def load(until: float) -> None:
+        while time.monotonic() < until:
+            answers.append(server.ask("/classify", long)[0])
+            answers.append(server.ask("/classify", MESSAGE)[0])
+
+    threads = [threading.Thread(target=load, args=(time.monotonic() + 10,)) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    peak = int(server.status("VmHWM").split()[0]) * 1024
+    counts = {status: answers.count(status) for status in sorted(set(answers))}
+    print(f"peak {peak / 2**20:.0f} MiB of {limit / 2**20:.0f}; answers {counts}")
+    assert set(answers) <= {200, 429, 504} and answers.count(200) > 0
+    assert peak < 0.9 * limit
+
+
+def test_stops_inside_the_grace_period_and_loses_nothing(server):
+    """SIGTERM under load: not ready at once, alive and answering while it drains, then status 0."""
+    answers: list[tuple[float, int]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            answers.append((time.monotonic(), server.ask("/classify", MESSAGE)[0]))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    begun = time.monotonic()
+    stopping = threading.Thread(target=podman, args=("stop", "--time", str(server.grace), server.name))
+    stopping.start()
+    drain = float(production()[1]["INTENTD_DRAIN_DELAY"])
+    time.sleep(min(2, drain / 2))
+    ready, alive = server.ask("/readyz", token=None)[0], server.ask("/livez", token=None)[0]
+    stopping.join()
+    took = time.monotonic() - begun
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert (ready, alive) == (503, 200)
+    assert server.inspect("{{.State.ExitCode}}") == "0", server.logs()
+    assert drain <= took < server.grace
+    early = [status for at, status in answers if at < begun + drain - 0.5]
+    print(f"stopped after {took:.1f} s of {server.grace}; {len(early)} requests until the drain's end")
+    assert len(early) > 10 and set(early) <= {200, 429}, {status: early.count(status) for status in set(early)}
+
+
+def test_refuses_to_be_open_to_all():
+    done = podman("run", "--rm", *limits(), "--network", "host", "--read-only", "--env", f"INTENTD_PORT={free_port()}",
+                  IMAGE, check=False)
+    assert done.returncode != 0 and "--auth-tokens-file" in done.stderr
+
+
+# -- what is inside ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def contents() -> dict[str, tarfile.TarInfo]:
+    name = podman("create", *limits(), IMAGE).stdout.strip()
+    try:
+        exported = subprocess.run([shutil.which("podman"), "export", name], capture_output=True, check=True).stdout
+    finally:
+        podman("rm", name)
+    with tarfile.open(fileobj=io.BytesIO(exported)) as archive:
+        members = {"/" + member.name.removeprefix("./"): member for member in archive.getmembers()}
+        for wanted in ("sbom.cdx.json", "THIRD-PARTY-LICENCES"):
+            member = members[f"/usr/share/doc/intentd/{wanted}"]
+            member.text = archive.extractfile(member).read().decode()
+    return members
+
+
+def test_holds_licences_and_terms(contents):
+    doc = "/usr/share/doc/intentd"
+    for name in ("LICENSE", "THIRD-PARTY-LICENCES", "sbom.cdx.json", "model/GEMMA_TERMS.html", "model/NOTICE.md"):
+        assert contents[f"{doc}/{name}"].size > 0, name
+    parts = {part["name"] for part in json.loads(contents[f"{doc}/sbom.cdx.json"].text)["components"]}
+    assert {"hummingbird", "swift-nio", "swift-runtime", "libopenblas0-pthread"} <= parts
+    for name in parts & {"hummingbird", "swift-nio", "libopenblas0-pthread"}:
+        assert name in contents[f"{doc}/THIRD-PARTY-LICENCES"].text
+
+
+def test_holds_nothing_that_is_not_needed(contents):
+    programs = [path for path, member in contents.items()
+                if member.isfile() and member.mode & 0o111 and ".so" not in path and path.startswith(("/bin", "/usr/bin"))]
+    assert programs == ["/usr/bin/intentd"]
+    assert not [path for path in contents if "libswift" in path], "the Swift runtime is linked in"
+    assert not [path for path, member in contents.items() if member.mode & 0o6000 and member.isfile()]
+    assert not [path for path in contents if path.endswith((".gguf", ".part00", ".csv"))]
+
+
+def test_labels_and_size(contract):
+    [image] = json.loads(podman("image", "inspect", IMAGE).stdout)
+    labels = image["Config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == contract.version
+    for name in ("title", "description", "licenses"):
+        assert labels[f"org.opencontainers.image.{name}"]
+    assert image["Config"]["User"] == "65532:65532"
+    assert image["Config"]["Entrypoint"] == ["/usr/bin/intentd"]
+    print(f"{image['Size'] / 2**20:.0f} MiB")

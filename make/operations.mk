@@ -1,0 +1,33 @@
+# Images, manifests, batch jobs, releases. Included by the Makefile.
+OPERATIONS := .venv-operations
+OPERATIONS_PYTHON := $(abspath $(OPERATIONS)/bin/python)
+# Options for scripts/image.sh: --standin where no image registry can be reached.
+IMAGE_OPTIONS ?=
+
+.PHONY: operations-tools test-operations image image-test benchmark-cluster release
+
+$(OPERATIONS)/.complete: Tests/k8s/requirements.txt Tests/k8s/requirements-no-deps.txt Tests/batch/requirements.txt
+	$(PYTHON) -m venv $(OPERATIONS)
+	$(OPERATIONS_PYTHON) -m pip install --quiet -r Tests/k8s/requirements.txt -r Tests/batch/requirements.txt
+	$(OPERATIONS_PYTHON) -m pip install --quiet --no-deps -r Tests/k8s/requirements-no-deps.txt
+	@touch $@
+
+operations-tools: $(OPERATIONS)/.complete ## install what the operations tests need
+	@scripts/dependencies.sh prometheus haproxy openjdk-17-jre-headless
+
+test-operations: operations-tools ## check manifests, alerts, Dockerfile, batch jobs and rolling restarts
+	$(OPERATIONS)/bin/hadolint Dockerfile
+	INTENTD=$(abspath $(INTENTD)) MODELS=$(abspath models) \
+	  $(OPERATIONS_PYTHON) -m pytest -c Tests/k8s/pytest.ini Tests/k8s Tests/batch
+
+image: ## build the container image (IMAGE_OPTIONS=--standin without a registry)
+	scripts/image.sh build $(IMAGE_OPTIONS)
+
+image-test: operations-tools ## run the image as the manifests do and check it
+	PYTHON=$(OPERATIONS_PYTHON) scripts/image.sh test $(IMAGE_OPTIONS)
+
+benchmark-cluster: operations-tools ## roll replicas behind HAProxy under load
+	$(OPERATIONS_PYTHON) Benchmarks/cluster/rolling.py --intentd $(INTENTD) --model models
+
+release: ## stripped program, checksums, bill of materials in release/
+	SCRATCH=.build-release PYTHON=$(PYTHON) scripts/release.sh

@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT
+from samples import ROOT
 
 SCRIPT = ROOT / "deploy" / "adapter.sh"
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from samples import ROOT
 
 
 def haproxy() -> str:

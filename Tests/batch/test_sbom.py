@@ -13,7 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 import sbom
-from conftest import ROOT
+from samples import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, messages
+from samples import ROOT, messages
 
 SCRIPT = ROOT / "batch" / "score_shard.py"
 COUNT = 240

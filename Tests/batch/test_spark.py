@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT, messages
+from samples import ROOT, messages
 
 pytest.importorskip("pyspark")
 COUNT, PARTITIONS = 120, 3

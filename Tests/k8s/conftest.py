@@ -1,14 +1,9 @@
-"""Lets the tests import their helpers whatever folder pytest is started in, and shares the contract."""
-
-import pathlib
-import sys
+"""Fixtures of the folder; pytest.ini puts their modules on the path."""
 
 import pytest
 
-HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "batch")]
-
-import contract as contract_module  # noqa: E402
+import contract as contract_module
+from program import intentd, models  # noqa: F401
 
 
 @pytest.fixture(scope="session")

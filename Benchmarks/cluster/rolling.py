@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import collections
 import json
 import os
 import pathlib
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,17 +26,10 @@ import time
 
 import aiohttp
 
+import load
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ("one", "two", "three")  # as in haproxy.cfg
-MESSAGES = (
-    "I lost my card on the train, what should I do?",
-    "My transfer has not arrived yet",
-    "How do I change my PIN?",
-    "The exchange rate on my purchase abroad looks wrong, can you check it for me please",
-    "Why was I charged a fee for taking out cash at a machine in another country last weekend?",
-)
-
-
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -107,45 +98,10 @@ class Proxy:
             await asyncio.sleep(0.05)
 
 
-class Load:
-    """Requests at a steady rate, each with what became of it."""
-
-    def __init__(self, port: int, rate: float):
-        self.url, self.rate = f"http://127.0.0.1:{port}/classify", rate
-        self.results: list[tuple[float, str, float]] = []
-        self.stop = asyncio.Event()
-
-    async def one(self, client: aiohttp.ClientSession, number: int) -> None:
-        begun = time.monotonic()
-        try:
-            async with client.post(self.url, json={"text": MESSAGES[number % len(MESSAGES)]}) as answer:
-                body = await answer.read()
-                outcome = str(answer.status)
-                if answer.status == 200 and "intent" not in json.loads(body):
-                    outcome = "200 without an answer"
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
-            outcome = type(error).__name__
-        self.results.append((begun, outcome, time.monotonic() - begun))
-
-    async def run(self, client: aiohttp.ClientSession) -> None:
-        begun, tasks = time.monotonic(), set()
-        for number in range(10**9):
-            if self.stop.is_set():
-                break
-            await asyncio.sleep(max(0, begun + number / self.rate - time.monotonic()))
-            task = asyncio.create_task(self.one(client, number))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
-
-
 async def roll(options: argparse.Namespace, folder: pathlib.Path) -> dict:
     replicas = [Replica(options, free_port()) for _ in NAMES]
     proxy = Proxy(replicas, folder)
-    # Requests of their own limit would hide a queue here.
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-    timeout = aiohttp.ClientTimeout(total=10)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
+    async with load.client() as client:
         try:
             for replica in replicas:
                 replica.start()
@@ -155,17 +111,17 @@ async def roll(options: argparse.Namespace, folder: pathlib.Path) -> dict:
             await asyncio.sleep(0.2)
             for name in NAMES:
                 await proxy.wait_until_up(name)
-            load = Load(proxy.port, options.rate)
-            loading = asyncio.create_task(load.run(client))
+            requests = load.Load(proxy.port, options.rate)
+            loading = asyncio.create_task(requests.run(client))
             await asyncio.sleep(options.quiet)
             rolls = []
             for _ in range(options.rounds):
                 for name, replica in zip(NAMES, replicas):
                     rolls.append(await roll_one(proxy, name, replica, client))
             await asyncio.sleep(options.quiet)
-            load.stop.set()
+            requests.stop.set()
             await loading
-            return summary(options, load.results, rolls)
+            return summary(options, requests, rolls)
         finally:
             for process in [replica.process for replica in replicas] + [getattr(proxy, "process", None)]:
                 if process and process.poll() is None:
@@ -194,18 +150,10 @@ async def roll_one(proxy: Proxy, name: str, replica: Replica, client: aiohttp.Cl
     return done
 
 
-def summary(options: argparse.Namespace, results: list[tuple[float, str, float]], rolls: list[dict]) -> dict:
-    outcomes = collections.Counter(outcome for _, outcome, _ in results)
-    times = sorted(took * 1000 for _, outcome, took in results if outcome == "200")
-    cuts = statistics.quantiles(times, n=1000, method="inclusive") if len(times) > 1 else []
-    lost = sum(count for outcome, count in outcomes.items() if outcome not in ("200", "429"))
-    return {
-        "replicas": len(NAMES), "threads_each": options.threads, "bound_ms": options.bound_ms,
-        "requests_per_s": options.rate, "seconds": round(results[-1][0] - results[0][0], 1), "requests": len(results),
-        "outcomes": dict(outcomes), "lost": lost,
-        "answer_ms": {f"p{p}": round(cuts[int(p * 10) - 1], 1) for p in (50, 95, 99)} | {"max": round(times[-1], 1)},
-        "rolls": rolls,
-    }
+def summary(options: argparse.Namespace, requests: load.Load, rolls: list[dict]) -> dict:
+    seconds = requests.results[-1][0] - requests.results[0][0]
+    return {"replicas": len(NAMES), "threads_each": options.threads, "bound_ms": options.bound_ms,
+            "requests_per_s": options.rate, "seconds": round(seconds, 1), **requests.summary(), "rolls": rolls}
 
 
 def main() -> int:

@@ -93,6 +93,7 @@ CK_INLINE uint32_t vi_largest(vi x) {
 #define ACTIVATION_LIMIT CK_LIMIT_WORD
 #define SUMS 0
 typedef int16_t value_t;
+#define BF16_PAIRS 0
 enum { BF16_BYTES = 4 };
 
 CK_INLINE void store_values(value_t *target, vi values) {
@@ -118,6 +119,7 @@ CK_INLINE void store_bf16(void *target, vf values) {
 // takes one more.
 enum { TILE_ROWS = 6, BF16_TILE_ROWS = 5, FLOAT_PANELS = 2, WIDE_ROWS = 2 };
 #define TILE_CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#define BF16_TILE_CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5)
 #define WIDE_CASES CASE(1) CASE(2)
 
 CK_INLINE vf v_bf16_even(const void *pairs) {

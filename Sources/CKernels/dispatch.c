@@ -80,8 +80,8 @@ static const ck_kernels *table(ck_level level) {
     case CK_LEVEL_GENERIC: return &ck_generic;
 #if defined(__x86_64__)
     case CK_LEVEL_AVX2: return &ck_avx2;
-//    case CK_LEVEL_AVX512VNNI: return &ck_avx512vnni;
-//    case CK_LEVEL_AVX512BF16: return &ck_avx512bf16;
+    case CK_LEVEL_AVX512VNNI: return &ck_avx512vnni;
+    case CK_LEVEL_AVX512BF16: return &ck_avx512bf16;
 #elif defined(__aarch64__)
     case CK_LEVEL_NEON: return &ck_neon;
 #endif

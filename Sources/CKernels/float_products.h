@@ -1,20 +1,21 @@
 // Products with f32 sums, for every SIMD level. Included behind the level's vocabulary. The level also defines
 // TILE_ROWS and BF16_TILE_ROWS (rows of a register tile over one panel), FLOAT_PANELS (panels of a tile of few rows, so that enough sums
-// are under way to hide the latency of a multiply-add) and `v_bf16_even`, `v_bf16_odd`: elements 0 or 1 of V_WIDTH
-// pairs of bf16, as f32.
+// are under way to hide the latency of a multiply-add) and WIDE_ROWS (rows of such a tile). For bf16 either BF16_PAIRS
+// is 0, and `v_bf16_even`, `v_bf16_odd` give elements 0 or 1 of V_WIDTH pairs of bf16 as f32; or it is 1, and
+// `v_dot_bf16(sums, x, weights)` adds the products of a pair at x and V_WIDTH pairs.
 //
 // Layout of a panel: CK_F32 [k][16]; CK_BF16 [k / 2][16][2], an odd k filled up with zeros.
 
 /// Vectors of a panel.
 enum { PANEL_VECTORS = CK_PANEL / V_WIDTH };
 
-/// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order, one fused
-/// multiply-add each: the sum of an element is the same whatever the tile's shape.
+/// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element is
+/// the same whatever the tile's shape.
 ///
-/// `ldb`: elements between inputs of a panel of f32, or 0 for pairs of bf16; `panel_stride` in bytes; `first`: start
-/// from zero instead of c.
+/// `lda`: bytes from row to row; `ldb`: bytes from input to input of f32, not read for bf16; `panel_stride` in bytes;
+/// `first`: start from zero instead of c.
 CK_INLINE void float_tile(
-    const int rows, const int panels, const int bf16, int32_t k, const float *a, ptrdiff_t lda, const void *b,
+    const int rows, const int panels, const int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b,
     ptrdiff_t ldb, size_t panel_stride, float *c, ptrdiff_t ldc, int first) {
     enum { MOST = FLOAT_PANELS * PANEL_VECTORS };
     const int vectors = panels * PANEL_VECTORS;
@@ -23,74 +24,76 @@ CK_INLINE void float_tile(
         CK_UNROLL for (int v = 0; v < vectors; v++)
             sums[r][v] = first ? v_zero() : v_load(c + r * ldc + v * V_WIDTH);
     }
-    const char *bytes = b;
-    if (bf16) {
-        int32_t i = 0;
-        for (; i + 2 <= k; i += 2, bytes += CK_PANEL * 4) {
+// Vector v of what is at b, in any of the panels.
+#define WEIGHTS (b + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4)
+#define ADD_PRODUCTS(INPUT)                                                                                            \
+    CK_UNROLL for (int r = 0; r < rows; r++) {                                                                         \
+        vf x = v_set1(*(const float *)(a + r * lda + 4 * (INPUT)));                                                    \
+        CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);                           \
+    }
+    if (!bf16) {
+        CK_UNROLL_TWICE for (int32_t i = 0; i < k; i++, b += ldb) {
             vf w[MOST];
-            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(
-                bytes + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4);
-            CK_UNROLL for (int r = 0; r < rows; r++) {
-                vf x = v_set1(a[r * lda + i]);
-                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);
-            }
-            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_odd(
-                bytes + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4);
-            CK_UNROLL for (int r = 0; r < rows; r++) {
-                vf x = v_set1(a[r * lda + i + 1]);
-                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);
-            }
-        }
-        if (i < k) {
-            CK_UNROLL for (int r = 0; r < rows; r++) {
-                vf x = v_set1(a[r * lda + i]);
-                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(
-                    x, v_bf16_even(bytes + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4),
-                    sums[r][v]);
-            }
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_load((const float *)WEIGHTS);
+            ADD_PRODUCTS(i)
         }
     } else {
-        CK_UNROLL_TWICE for (int32_t i = 0; i < k; i++, bytes += ldb * 4) {
-            vf w[MOST];
-            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_load(
-                (const float *)(bytes + v / PANEL_VECTORS * panel_stride) + v % PANEL_VECTORS * V_WIDTH);
+#if BF16_PAIRS
+        CK_UNROLL_TWICE for (int32_t i = 0; i < k; i += 2, b += CK_PANEL * 4) {
             CK_UNROLL for (int r = 0; r < rows; r++) {
-                vf x = v_set1(a[r * lda + i]);
-                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);
+                CK_UNROLL for (int v = 0; v < vectors; v++)
+                    sums[r][v] = v_dot_bf16(sums[r][v], a + r * lda + 2 * i, WEIGHTS);
             }
         }
+#else
+        int32_t i = 0;
+        vf w[MOST];
+        for (; i + 2 <= k; i += 2, b += CK_PANEL * 4) {
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(WEIGHTS);
+            ADD_PRODUCTS(i)
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_odd(WEIGHTS);
+            ADD_PRODUCTS(i + 1)
+        }
+        if (i < k) {
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(WEIGHTS);
+            ADD_PRODUCTS(i)
+        }
+#endif
     }
+#undef ADD_PRODUCTS
+#undef WEIGHTS
     CK_UNROLL for (int r = 0; r < rows; r++) {
         CK_UNROLL for (int v = 0; v < vectors; v++) v_store(c + r * ldc + v * V_WIDTH, sums[r][v]);
     }
 }
 
-/// One panel of f32 for any number of rows up to TILE_ROWS. Also what attention is made of.
+/// One panel of f32, up to TILE_ROWS rows. Also what attention is made of: `lda`, `ldb` in elements.
 static void float_rows(
     int rows, int32_t k, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
     int first) {
 #define CASE(ROWS)                                                                                                     \
-    case ROWS: float_tile(ROWS, 1, 0, k, a, lda, b, ldb, 0, c, ldc, first); break;
+    case ROWS: float_tile(ROWS, 1, 0, k, (const char *)a, lda * 4, (const char *)b, ldb * 4, 0, c, ldc, first); break;
     switch (rows) { TILE_CASES }
 #undef CASE
 }
 
+/// One panel of bf16, up to BF16_TILE_ROWS rows.
 static void bf16_rows(
-    int rows, int32_t k, const float *a, ptrdiff_t lda, const void *b, float *c, ptrdiff_t ldc, int first) {
+    int rows, int32_t k, const char *a, ptrdiff_t lda, const char *b, float *c, ptrdiff_t ldc, int first) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS: float_tile(ROWS, 1, 1, k, a, lda, b, 0, 0, c, ldc, first); break;
-    switch (rows) { TILE_CASES }
+    switch (rows) { BF16_TILE_CASES }
 #undef CASE
 }
 
-/// FLOAT_PANELS panels for few rows.
+/// FLOAT_PANELS panels, up to WIDE_ROWS rows.
 static void float_wide(
-    int rows, int bf16, int32_t k, const float *a, ptrdiff_t lda, const void *b, size_t panel_stride, float *c,
+    int rows, int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b, size_t panel_stride, float *c,
     ptrdiff_t ldc, int first) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
         if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, first);                     \
-        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL, panel_stride, c, ldc, first);                   \
+        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, first);               \
         break;
     switch (rows) { WIDE_CASES }
 #undef CASE
@@ -147,33 +150,34 @@ static void float_gemm(
     int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
     const int bf16 = matrix->format == CK_BF16;
     const size_t stride = float_panel_bytes(matrix->format, matrix->k), input_bytes = CK_PANEL * (bf16 ? 2 : 4);
-    const ptrdiff_t lda = ldx / 4;
     const int32_t most = bf16 ? BF16_TILE_ROWS : TILE_ROWS;
+    const size_t value_bytes = bf16 ? BF16_BYTES : 4;
+    const ptrdiff_t ldc = FLOAT_PANELS * CK_PANEL;
     _Alignas(64) float sums[CHUNK_ROWS * FLOAT_PANELS * CK_PANEL];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row), tiles = (rows + most - 1) / most;
-        const float *a = (const float *)((const char *)x + row * ldx);
+        const char *a = (const char *)x + row * ldx;
         for (int32_t panel = first_panel; panel < last_panel; panel += FLOAT_PANELS) {
             const int32_t panels = ck_min(FLOAT_PANELS, last_panel - panel);
             const char *b = (const char *)matrix->data + (size_t)panel * stride;
-            const ptrdiff_t ldc = FLOAT_PANELS * CK_PANEL;
             for (int32_t start = 0; start < matrix->k; start += DEPTH) {
                 const int32_t depth = ck_min(DEPTH, matrix->k - start);
                 const char *weights = b + (size_t)start * input_bytes;
                 for (int32_t tile = 0; tile < tiles; tile++) {
                     const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
-                    const float *values = a + from * lda + start;
+                    const char *values = a + from * ldx + (size_t)start * value_bytes;
                     float *c = sums + from * ldc;
                     if (count <= WIDE_ROWS && panels == FLOAT_PANELS) {
-                        float_wide(count, bf16, depth, values, lda, weights, stride, c, ldc, start == 0);
+                        float_wide(count, bf16, depth, values, ldx, weights, stride, c, ldc, start == 0);
                         continue;
                     }
                     for (int32_t p = 0; p < panels; p++) {
                         const char *one = weights + (size_t)p * stride;
-                        if (bf16) bf16_rows(count, depth, values, lda, one, c + p * CK_PANEL, ldc, start == 0);
+                        float *target = c + p * CK_PANEL;
+                        if (bf16) bf16_rows(count, depth, values, ldx, one, target, ldc, start == 0);
                         else
                             float_rows(
-                                count, depth, values, lda, (const float *)one, CK_PANEL, c + p * CK_PANEL, ldc,
+                                count, depth, (const float *)values, ldx / 4, (const float *)one, CK_PANEL, target, ldc,
                                 start == 0);
                     }
                 }

@@ -201,9 +201,5 @@ static void gemm(
     int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
     if (matrix->format == CK_INT8 || matrix->format == CK_NF4)
         quantised_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
-#ifdef BF16_GEMM
-    else if (matrix->format == CK_BF16)
-        BF16_GEMM(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
-#endif
     else float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
 }

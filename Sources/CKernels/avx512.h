@@ -1,0 +1,200 @@
+// AVX-512 F, BW, VL, DQ with VNNI, and with BF16 on top: the body of both levels. The including file defines BF16_PAIRS
+// (whether products take pairs of bf16) and turns the instruction sets on.
+//
+// Integer products multiply bytes (vpdpbusd): unsigned weights, held 128 too high, by signed activations; each sum
+// starts at -128 times the sum of its activations, which `prepare` left beside them, so the result is the exact signed
+// product.
+
+// MARK: Vocabulary
+
+typedef __m512 vf;
+typedef __m512i vi;
+enum { V_WIDTH = 16 };
+
+CK_INLINE vf v_zero(void) { return _mm512_setzero_ps(); }
+CK_INLINE vf v_set1(float x) { return _mm512_set1_ps(x); }
+CK_INLINE vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+CK_INLINE void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+CK_INLINE vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+CK_INLINE vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+CK_INLINE vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+CK_INLINE vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+/// a * b + c
+CK_INLINE vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+/// c - a * b
+CK_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+/// Both return b if either is NaN.
+CK_INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+CK_INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+
+CK_INLINE __mmask16 first_lanes(int32_t count) { return (__mmask16)((1u << count) - 1); }
+
+/// `count` elements (fewer than V_WIDTH, or all), zeros behind them; touches no other memory.
+CK_INLINE vf v_load_part(const float *p, int32_t count) { return _mm512_maskz_loadu_ps(first_lanes(count), p); }
+CK_INLINE void v_store_part(float *p, vf x, int32_t count) { _mm512_mask_storeu_ps(p, first_lanes(count), x); }
+
+// The compiler's own reductions are fixed trees, but not ones that every compiler promises.
+CK_INLINE __m256 v_low(vf x) { return _mm512_castps512_ps256(x); }
+CK_INLINE __m256 v_high(vf x) { return _mm512_extractf32x8_ps(x, 1); }
+
+CK_INLINE float v_sum(vf x) {
+    __m256 eight = _mm256_add_ps(v_low(x), v_high(x));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// Some NaN of x may be lost.
+CK_INLINE float v_largest(vf x) {
+    __m256 eight = _mm256_max_ps(v_low(x), v_high(x));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// To the nearest integer, ties to even.
+CK_INLINE vi v_round(vf x) { return _mm512_cvtps_epi32(x); }
+CK_INLINE vf v_from_int(vi x) { return _mm512_cvtepi32_ps(x); }
+
+/// 2^n for n in -126...127; 0 for -127, infinity for 128.
+CK_INLINE vf v_power_of_two(vi n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+}
+
+CK_INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
+CK_INLINE vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
+CK_INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+CK_INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+CK_INLINE vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
+CK_INLINE int32_t vi_sum(vi x) { return _mm512_reduce_add_epi32(x); }
+
+/// The bits of |x|.
+CK_INLINE vi v_magnitude(vf x) { return vi_and(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)); }
+CK_INLINE uint32_t vi_largest(vi x) { return (uint32_t)_mm512_reduce_max_epi32(x); }
+
+#include "vector_math.h"
+
+// MARK: Prepared rows: bytes with their sums; bf16 values
+
+#define ACTIVATION_LIMIT CK_LIMIT_BYTE
+#define SUMS 1
+typedef int8_t value_t;
+enum { BF16_BYTES = BF16_PAIRS ? 2 : 4 };
+
+CK_INLINE void store_values(value_t *target, vi values) {
+    _mm_storeu_si128((__m128i *)target, _mm512_cvtepi32_epi8(values));
+}
+
+CK_INLINE void store_bf16(void *target, vf values) {
+    vi bits = _mm512_castps_si512(values);
+    vi odd = vi_and(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    vi rounded = vi_add(vi_add(bits, _mm512_set1_epi32(0x7fff)), odd);
+    vi quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    vi result = _mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q), quiet);
+#if BF16_PAIRS
+    _mm256_storeu_si256((__m256i *)target, _mm512_cvtepi32_epi16(_mm512_srli_epi32(result, 16)));
+#else
+    _mm512_storeu_si512(target, vi_and(result, _mm512_set1_epi32((int32_t)0xffff0000)));
+#endif
+}
+
+#include "row_steps.h"
+
+// MARK: Products
+
+// A tile of 14 rows and 2 panels: 28 sums, 2 weights, an activation. Of quantised products, 14 rows and one panel:
+// 14 integer and 14 finished sums.
+enum { TILE_ROWS = 14, BF16_TILE_ROWS = 14, FLOAT_PANELS = 2, WIDE_ROWS = 14 };
+#define TILE_CASES                                                                                                     \
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#define BF16_TILE_CASES TILE_CASES
+#define WIDE_CASES TILE_CASES
+
+#if BF16_PAIRS
+/// Denormal inputs and results count as zero; the two products are added one after the other, each sum rounded.
+CK_INLINE vf v_dot_bf16(vf sums, const char *x, const char *weights) {
+    int32_t pair;
+    memcpy(&pair, x, 4);
+    return _mm512_dpbf16_ps(sums, (__m512bh)vi_set1(pair), (__m512bh)_mm512_loadu_si512(weights));
+}
+#else
+CK_INLINE vf v_bf16_even(const void *pairs) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(pairs), 16));
+}
+
+CK_INLINE vf v_bf16_odd(const void *pairs) {
+    return _mm512_castsi512_ps(vi_and(_mm512_loadu_si512(pairs), _mm512_set1_epi32((int32_t)0xffff0000)));
+}
+#endif
+
+#include "float_products.h"
+
+#include "attention.h"
+
+typedef uint8_t weight_t;
+typedef uint8_t weight_byte_t;
+enum { DEPTH_STEP = 4, WEIGHT_ZERO = 128, CODE_LIMIT = CK_NF4_BYTE };
+
+/// A block of 512 bytes of codes to [16][16][4] values plus 128. Each 64 bytes hold two steps of inputs, one in the low
+/// and one in the high nibbles.
+CK_INLINE void decode_nf4(const uint8_t *codes, weight_t *target) {
+    uint8_t bytes[16];
+    for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)(ck_nf4_bytes[i] + WEIGHT_ZERO);
+    const vi values = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)bytes)), mask = _mm512_set1_epi8(15);
+    for (int32_t i = 0; i < 8; i++) {
+        vi both = _mm512_loadu_si512(codes + 64 * i);
+        _mm512_storeu_si512(target + 128 * i, _mm512_shuffle_epi8(values, vi_and(both, mask)));
+        _mm512_storeu_si512(
+            target + 128 * i + 64, _mm512_shuffle_epi8(values, vi_and(_mm512_srli_epi16(both, 4), mask)));
+    }
+}
+
+static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
+    for (int32_t i = 0; i < 8; i++) {
+        for (int32_t byte = 0; byte < 64; byte++) {
+            const int32_t output = byte / 4, input = 8 * i + byte % 4;
+            target[64 * i + byte] = (uint8_t)(codes[output][input] | codes[output][input + 4] << 4);
+        }
+    }
+}
+
+#include "quantised_products.h"
+
+/// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
+CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums, int first) {
+    const char *values = part.values, *w = part.weights;
+    vf results[TILE_ROWS];
+    CK_UNROLL for (int r = 0; r < rows; r++) results[r] = first ? v_zero() : v_load(sums + r * CK_PANEL);
+    for (int32_t unit = 0; unit < part.units; unit++) {
+        vi totals[TILE_ROWS];
+        CK_UNROLL for (int r = 0; r < rows; r++)
+            totals[r] = vi_set1(*(const int32_t *)(part.offsets + 4 * unit + r * part.stride));
+        const int32_t steps = unit_steps(&part, unit);
+        CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4, w += 64) {
+            const vi weights = _mm512_loadu_si512(w);
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                int32_t four;
+                memcpy(&four, values + r * part.stride, 4);
+                totals[r] = _mm512_dpbusd_epi32(totals[r], weights, vi_set1(four));
+            }
+        }
+        const char *scales = unit_scale(&part, unit);
+        const vf weight_scale = decoded ? v_load(unit_weight_scales(&part, unit)) : v_zero();
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            vf factor = v_set1(*(const float *)(scales + r * part.stride));
+            if (decoded) factor = v_mul(weight_scale, factor);
+            results[r] = v_fma(v_from_int(totals[r]), factor, results[r]);
+        }
+    }
+    CK_UNROLL for (int r = 0; r < rows; r++) v_store(sums + r * CK_PANEL, results[r]);
+}
+
+static void quantised_rows(int rows, run part, int decoded, float *sums, int first) {
+#define CASE(ROWS)                                                                                                     \
+    case ROWS:                                                                                                         \
+        if (decoded) quantised_tile(ROWS, part, 1, sums, first);                                                       \
+        else quantised_tile(ROWS, part, 0, sums, first);                                                               \
+        break;
+    switch (rows) { TILE_CASES }
+#undef CASE
+}

@@ -32,6 +32,9 @@ final class ContinuationScorer {
 
     /// Bytes of the packed head.
     var weightBytes: Int { head.byteCount }
+    var memory: MemoryPart {
+        MemoryPart(name: "language-model head", bytes: head.byteCount, f32Bytes: head.f32Bytes)
+    }
 
     init(
         _ source: WeightSource, trie: LabelTrie, format: ck_format, group: Int, kernels: KernelSet, pool: ForkJoinPool

@@ -26,6 +26,12 @@ struct ClassificationHead {
         for (index, value) in values.enumerated() { weight[index] = value }
     }
 
+    /// The head is f32 in every precision.
+    var memory: MemoryPart {
+        let bytes = labelCount * (hiddenSize + (bias == nil ? 0 : 1)) * MemoryLayout<Float>.stride
+        return MemoryPart(name: "classification head", bytes: bytes, f32Bytes: bytes)
+    }
+
     /// One prediction from a message's hidden states, row-major [tokens, hidden].
     /// - Throws: `EngineError.notFinite`.
     func predict(_ hidden: UnsafeBufferPointer<Float>) throws(EngineError) -> Prediction {

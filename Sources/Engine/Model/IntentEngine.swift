@@ -46,7 +46,7 @@ public final class IntentEngine {
             }
             description = files.description(
                 precision: precision, kernels: precision == .reference ? "openblas" : kernels.name,
-                threads: pool.threadCount, weightBytes: classifier.weightBytes,
+                threads: pool.threadCount, memory: classifier.memory, weightBytes: classifier.weightBytes,
                 workspaceBytes: classifier.workspaceBytes)
         } catch {
             pool.stop()

@@ -6,6 +6,8 @@ protocol MessageClassifier: AnyObject {
     var capacity: Int { get }
     /// Tokens that a message costs beside its own.
     var extraTokens: Int { get }
+    /// The weights in memory by part.
+    var memory: [MemoryPart] { get }
     /// Bytes of weights and of working memory.
     var weightBytes: Int { get }
     var workspaceBytes: Int { get }

@@ -30,6 +30,8 @@ public struct ModelDescription: Sendable, Equatable {
     public var weightBytes: Int
     public var workspaceBytes: Int
     public var embeddingBytes: Int
+    /// The weights by part, the embedding table among them.
+    public var memory: [MemoryPart] = []
     /// Below this confidence the answer is an abstention.
     public var defaultThreshold: Float
     /// How out-of-scope messages are told, if they are.

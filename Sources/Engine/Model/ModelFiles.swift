@@ -104,9 +104,13 @@ struct ModelFiles {
     }
 
     func description(
-        precision: Precision, kernels: String, threads: Int, weightBytes: Int, workspaceBytes: Int
+        precision: Precision, kernels: String, threads: Int, memory: [MemoryPart], weightBytes: Int, workspaceBytes: Int
     ) -> ModelDescription {
         let configuration = source.base.configuration
+        let embeddingBytes = (try? source.embeddings().byteCount) ?? 0
+        let embeddings = MemoryPart(
+            name: "embeddings (mapped file)", bytes: embeddingBytes,
+            f32Bytes: plan.vocabularySize * plan.hiddenSize * MemoryLayout<Float>.stride)
         let update = source.adapter?.layers
         return ModelDescription(
             name: settings.name ?? folder.path.lastComponent, version: settings.version ?? "0", labels: labels,
@@ -116,7 +120,7 @@ struct ModelFiles {
             threads: threads, basePath: folder.base, adapterPath: folder.adapter,
             adaptedModules: update?.count ?? 0, adapterRank: source.adapter?.configuration.rank,
             weightBytes: weightBytes, workspaceBytes: workspaceBytes,
-            embeddingBytes: (try? source.embeddings().byteCount) ?? 0,
+            embeddingBytes: embeddingBytes, memory: memory + [embeddings],
             defaultThreshold: settings.abstention?.minConfidence ?? 0,
             scopeMethod: settings.abstention?.outOfScope?.method.rawValue)
     }

@@ -12,6 +12,7 @@ final class PackedClassifier: MessageClassifier {
         case labels(ContinuationScorer, LabelTrie, temperature: Float)
     }
 
+    let memory: [MemoryPart]
     let weightBytes: Int
     var workspaceBytes: Int { decoder.workspace.byteCount }
     var capacity: Int { decoder.workspace.rows }
@@ -41,9 +42,11 @@ final class PackedClassifier: MessageClassifier {
                 files.source, trie: prompt.trie, format: format, group: group, kernels: kernels, pool: pool)
             answer = .labels(scorer, prompt.trie, temperature: files.settings.calibration?.temperature ?? 1)
             weightBytes = weights.byteCount + scorer.weightBytes
+            memory = weights.memory + [scorer.memory]
         } else if let head = files.head {
             answer = .head(head)
             weightBytes = weights.byteCount
+            memory = weights.memory + [head.memory]
         } else {
             throw .mismatch("\(files.folder.path) has neither a classification head nor a prompt")
         }

@@ -16,6 +16,7 @@ final class ReferenceClassifier: MessageClassifier {
         var temperature: Float
     }
 
+    let memory: [MemoryPart]
     let weightBytes: Int
     var workspaceBytes: Int { 0 }
     let capacity: Int
@@ -35,10 +36,14 @@ final class ReferenceClassifier: MessageClassifier {
                 sequences: prompt.trie.labels.map { $0.map(\.token) }, head: matrix,
                 softcap: files.source.base.configuration.finalLogitSoftcap,
                 temperature: files.settings.calibration?.temperature ?? 1)
-            weightBytes = weights.byteCount + matrix.values.count * MemoryLayout<Float>.stride
+            let headBytes = matrix.values.count * MemoryLayout<Float>.stride
+            weightBytes = weights.byteCount + headBytes
+            memory = weights.memory
+                + [MemoryPart(name: "language-model head", bytes: headBytes, f32Bytes: headBytes)]
         } else {
             labels = nil
             weightBytes = weights.byteCount
+            memory = weights.memory + (files.head.map { [$0.memory] } ?? [])
         }
     }
 

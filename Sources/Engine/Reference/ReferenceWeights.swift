@@ -59,11 +59,18 @@ struct ReferenceWeights: Sendable {
     }
 
     /// Bytes of the matrices.
-    var byteCount: Int {
-        layers.reduce(0) { sum, layer in
-            sum + [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
-                .reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.stride }
+    var byteCount: Int { memory.reduce(0) { $0 + $1.bytes } }
+
+    /// What the matrices hold, by part.
+    var memory: [MemoryPart] {
+        func part(_ name: String, _ matrices: (ReferenceLayer) -> [ReferenceMatrix]) -> MemoryPart {
+            let bytes = layers.flatMap(matrices).reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.stride }
+            return MemoryPart(name: name, bytes: bytes, f32Bytes: bytes)
         }
+        return [
+            part("attention") { [$0.query, $0.key, $0.value, $0.output] },
+            part("feed-forward") { [$0.gate, $0.up, $0.down] },
+        ]
     }
 
     /// One row of the embedding table, unscaled.

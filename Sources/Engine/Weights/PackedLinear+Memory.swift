@@ -1,0 +1,24 @@
+extension PackedLinear {
+    /// Bytes of the side products alone.
+    var sideBytes: Int { sideProducts.reduce(0) { $0 + $1.byteCount } }
+    /// Bytes of the merged weights in f32.
+    var f32Bytes: Int { outputs * inputs * MemoryLayout<Float>.stride }
+}
+
+extension DecoderWeights {
+    /// What the packed layers hold. An adapter is merged into the weights, but for its side products in nf4.
+    var memory: [MemoryPart] {
+        func part(_ name: String, _ linears: (DecoderLayer) -> [PackedLinear]) -> MemoryPart {
+            let all = layers.flatMap(linears)
+            return MemoryPart(
+                name: name, bytes: all.reduce(0) { $0 + $1.byteCount - $1.sideBytes },
+                f32Bytes: all.reduce(0) { $0 + $1.f32Bytes })
+        }
+        var parts = [
+            part("attention") { [$0.projections, $0.output] }, part("feed-forward") { [$0.gates, $0.down] },
+        ]
+        let side = layers.flatMap { [$0.projections, $0.output, $0.gates, $0.down] }.reduce(0) { $0 + $1.sideBytes }
+        if side > 0 { parts.append(MemoryPart(name: "adapter", bytes: side, f32Bytes: 0)) }
+        return parts
+    }
+}

@@ -68,7 +68,7 @@ let package = Package(
         .executableTarget(
             name: "IntentCLI",
             dependencies: [
-                "IntentServer", "CZlib",
+                "IntentServer", "Batching", "Engine", "Checkpoint", "SentencePiece", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

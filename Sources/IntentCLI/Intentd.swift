@@ -19,5 +19,8 @@ struct Intentd: AsyncParsableCommand {
               141  the reader of the output went away
             """,
         version: IntentdVersion.current,
-        subcommands: [ScoreCommand.self, EvaluateCommand.self, TokenizeCommand.self])
+        subcommands: [
+            ServeCommand.self, ProbeCommand.self, ScoreCommand.self, EvaluateCommand.self, TokenizeCommand.self,
+            ModelCommand.self, PlanCommand.self,
+        ])
 }

@@ -5,7 +5,9 @@ struct LatencySample {
     let histogram: LatencyHistogram
     /// Messages whose probabilities alone differ from those in a batch in any bit; must be 0.
     let differingFromBatch: Int
+}
 
+extension LatencySample {
     private static let warmUps = 5
 
     /// - Parameters:

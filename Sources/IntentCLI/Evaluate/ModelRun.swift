@@ -14,7 +14,9 @@ struct ModelRun: Sendable {
 
     var messagesPerSecond: Double { seconds > 0 ? Double(predictions.count) / seconds : 0 }
     var tokensPerSecond: Double { seconds > 0 ? Double(tokenCounts.reduce(0, +)) / seconds : 0 }
+}
 
+extension ModelRun {
     /// Classifies every row in packed batches.
     /// - Throws: `EvaluationError.notClassified` naming the first row that the engine refuses.
     init(

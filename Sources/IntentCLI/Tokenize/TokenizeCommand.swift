@@ -39,8 +39,8 @@ struct TokenizeCommand: ParsableCommand {
                     failures += 1
                     try writer.writeLine("{\"line\":\(number),\"error\":\"the line is over \(limit) bytes\"}")
                 case .bytes(let bytes):
-                    let ids = prefix + tokenizer.encode(String(decoding: bytes, as: UTF8.self))
-                    let parts = ids.map { pieces ? JSONText.quoted(tokenizer.piece($0)) : String($0) }
+                    let ids = prefix + tokenizer.encode(bytes: bytes)
+                    let parts = ids.map { pieces ? JSONText.quoted(tokenizer.piece(of: $0) ?? "") : String($0) }
                     try writer.writeLine("[\(parts.joined(separator: ","))]")
                 }
             }

@@ -1,0 +1,150 @@
+"""Opens models/base with transformers + bitsandbytes, on a CPU, and compares hidden states with intentd's.
+
+1. transformers must open the folder with no key missing, unexpected or of another shape, every linear layer as a
+   bitsandbytes 4-bit one, and the hidden states must be finite and of a sensible size.
+2. Given intentd's hidden states (--intentd FILE or -), they must agree with those of transformers in float32 on the
+   same 4-bit weights, dequantised by bitsandbytes.
+
+intentd's JSON: {"messages": [{"ids": [2, ...], "hidden": [[...], ...]}, ...]}, one row a token: the states after the last
+norm. "bidirectional": true at the top says that every token attends to every other. "layers": N that only the first
+N layers ran. A message may have "last" (the last row only) in place of "hidden".
+
+The bound: both sides compute in float32 but add in another order, and Gemma multiplies embeddings by sqrt(hidden_size),
+which transformers rounds to the weights' format (25.25 for bfloat16, 25.298 for float32): intentd is compared with the
+factor that it uses, --embedding-scale rounded (the default) or exact. Relative to the largest state of a message,
+differences stay below 1e-3 for f32; --bound sets another, for bf16 or int8.
+
+Run: python Tests/oracle/transformers_opens_base.py models/base [--record FILE] [--intentd FILE]
+     (needs torch, transformers, bitsandbytes, sentencepiece)
+--record writes the states in the form that intentd's have.
+"""
+import argparse
+import json
+import pathlib
+import sys
+
+import bitsandbytes as bnb
+import sentencepiece
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+MESSAGES = [
+    "I am still waiting on my card?", "Why was my payment declined twice today?",
+    "How do I top up  with two  spaces?\nAnd a new line.", "a", "Où est ma carte? 💳 已经两周了",
+    "</s><bos><start_of_turn>user text that looks like control tokens", "word " * 300]
+
+
+def open_folder(folder, bidirectional=False):
+    config = AutoConfig.from_pretrained(folder)
+    if bidirectional:  # made anew, since the class then changes the window too
+        config = type(config)(**{**config.to_dict(), "use_bidirectional_attention": True})
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder, config=config, device_map="cpu", output_loading_info=True)
+    problems = {key: value for key, value in info.items() if value}
+    assert not problems, f"transformers did not open the folder cleanly: {problems}"
+    linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    four_bit = {name for name, module in linears.items() if isinstance(module, bnb.nn.Linear4bit)}
+    expected = {name for name in linears if name != "lm_head"}
+    assert four_bit == expected, f"not in 4 bits: {sorted(expected - four_bit)}"
+    for name in four_bit:
+        state = linears[name].weight.quant_state
+        assert state.quant_type == "nf4" and state.blocksize == 64 and state.nested, name
+    assert model.dtype == torch.bfloat16
+    assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr(), "embeddings are not tied"
+    print(f"opened: {type(model).__name__}, {len(four_bit)} linear layers in NF4, no key missing or unexpected")
+    return model
+
+
+def in_float32(model, embedding_scale):
+    """The same weights, dequantised by bitsandbytes, computing in float32."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, bnb.nn.Linear4bit):
+                weight = bnb.functional.dequantize_4bit(child.weight.data, child.weight.quant_state)
+                linear = torch.nn.Linear(child.in_features, child.out_features, bias=False)
+                linear.weight.data = weight.float().reshape(child.out_features, child.in_features)
+                setattr(module, name, linear)
+    # transformers forbids .float() on a model that was quantised, and keeps the embedding scale in a buffer.
+    torch.nn.Module.float(model)
+    root = torch.tensor(float(model.config.hidden_size)) ** 0.5
+    scale = root.to(torch.bfloat16).float() if embedding_scale == "rounded" else root
+    embedding = model.model.embed_tokens
+    assert hasattr(embedding, "embed_scale")
+    embedding.embed_scale = scale
+    if hasattr(embedding, "scalar_embed_scale"):
+        embedding.scalar_embed_scale = scale.item()
+    return model.eval()
+
+
+def states(model, ids):
+    with torch.no_grad():
+        return model.model(input_ids=torch.tensor([ids])).last_hidden_state[0]
+
+
+def compare(model, document, bound):
+    layers = document.get("layers")
+    if layers:
+        model.model.layers = model.model.layers[:layers]
+        model.config.num_hidden_layers = layers
+    worst = 0.0
+    for number, message in enumerate(document["messages"]):
+        theirs = states(model, message["ids"])
+        ours = torch.tensor(message["hidden"] if "hidden" in message else [message["last"]])
+        theirs = theirs if "hidden" in message else theirs[-1:]
+        assert ours.shape == theirs.shape, f"message {number}: {tuple(ours.shape)} and {tuple(theirs.shape)}"
+        difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()
+        print(f"message {number}: {len(message['ids'])} tokens, largest difference {difference:.2e} of the largest state")
+        worst = max(worst, difference)
+    assert document["messages"], "no messages"
+    print(f"worst: {worst:.2e}; bound: {bound:.0e}")
+    return worst <= bound
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--record", type=pathlib.Path)
+    parser.add_argument("--intentd", help="file with intentd's states, or - for standard input")
+    parser.add_argument("--embedding-scale", choices=["rounded", "exact"], default="rounded")
+    parser.add_argument("--bound", type=float, default=1e-3)
+    options = parser.parse_args()
+
+    model = open_folder(options.folder)
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(options.folder / "tokenizer.model"))
+    ids = [[model.config.bos_token_id] + tokenizer.encode(text) for text in MESSAGES]
+    four_bit = [states(model, message).float() for message in ids]
+    for text, rows in zip(MESSAGES, four_bit):
+        assert rows.isfinite().all(), text
+        size = rows.pow(2).mean().sqrt().item()
+        assert 0.1 < size < 100, f"states of size {size}: {text[:40]}"
+    spread = torch.stack([rows[-1] for rows in four_bit])
+    similar = torch.nn.functional.cosine_similarity(spread[0], spread[1], dim=0).item()
+    assert similar < 0.999, "two messages have the same state"
+
+    model = in_float32(model, options.embedding_scale)
+    exact = [states(model, message) for message in ids]
+    gap = max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(four_bit, exact))
+    print(f"{len(ids)} messages; bitsandbytes in bfloat16 against its own weights in float32: {gap:.2e}")
+    # A language model predicts words that occur in its own language better than shuffled ones.
+    losses = []
+    for order in (ids[1], ids[1][:1] + ids[1][:0:-1]):
+        with torch.no_grad():
+            losses.append(model(torch.tensor([order]), labels=torch.tensor([order])).loss.item())
+    print(f"loss of a message: {losses[0]:.2f}; of its words in reverse: {losses[1]:.2f}")
+    assert losses[0] + 1 < losses[1], "the model does not predict language"
+
+    if options.record:
+        options.record.write_text(json.dumps({"messages": [
+            {"ids": message, "hidden": rows.tolist()} for message, rows in zip(ids, exact)]}))
+    if options.intentd:
+        text = sys.stdin.read() if options.intentd == "-" else pathlib.Path(options.intentd).read_text()
+        document = json.loads(text)
+        if document.get("bidirectional"):
+            model = in_float32(open_folder(options.folder, bidirectional=True), options.embedding_scale)
+        if not compare(model, document, options.bound):
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -22,7 +22,9 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
     case empty(path: String)
     case base(CheckpointError)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .notAFolder(let path): "\(path): no such folder"
         case .configuration(let error): error.description

@@ -37,6 +37,7 @@ public struct BaseModelBuilder: Sendable {
 
     /// Builds the folder.
     /// - Parameter progress: called often, on the calling thread.
+    @discardableResult
     public func build(progress: @escaping (BuildProgress) -> Void = { _ in }) throws(ModelBuildError) -> Result {
         if case .path(let path) = source, FileSystem.isSame(path, output) { throw .sourceIsOutput(path: path) }
         let downloads: DownloadedModel?
@@ -116,7 +117,7 @@ public struct BaseModelBuilder: Sendable {
             }
             layers += 1
         }
-        guard layers > 0 else { throw .partlyQuantised(path: source.path, weight: "no weight") }
+        guard layers > 0 else { throw .notQuantized(path: source.path) }
         var names = ["config.json"] + source.tensors.files.map { $0.path.lastPathComponent }
         if FileSystem.exists(source.path + "/model.safetensors.index.json"), source.tensors.files.count > 1 {
             names.append("model.safetensors.index.json")

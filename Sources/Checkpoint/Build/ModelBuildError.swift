@@ -16,12 +16,13 @@ public enum ModelBuildError: Error, Equatable, CustomStringConvertible {
     case unsupportedTokenizer(path: String, kind: String)
     case malformedTokenizer(path: String, reason: String)
     case checkpoint(CheckpointError)
-    case partlyQuantised(path: String, weight: String)
+    case notQuantized(path: String)
     case sourceIsOutput(path: String)
-    case outputInUse(path: String)
     case selfCheck(CheckpointError)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .file(let error): error.description
         case .pins(let path, let reason): "\(path): \(reason)"
@@ -50,10 +51,8 @@ public enum ModelBuildError: Error, Equatable, CustomStringConvertible {
             "\(path): tokenizer \"\(kind)\" is not supported; SentencePiece (\"llama\") is"
         case .malformedTokenizer(let path, let reason): "\(path): malformed tokenizer: \(reason)"
         case .checkpoint(let error): error.description
-        case .partlyQuantised(let path, let weight):
-            "\(path): is quantised, but \(weight) is not; build from the unquantised model"
+        case .notQuantized(let path): "\(path): config.json says that it is in 4 bits, but no weight is"
         case .sourceIsOutput(let path): "\(path): is both source and output; name another --output"
-        case .outputInUse(let path): "\(path): another build of it is running"
         case .selfCheck(let error): "the finished model does not read back: \(error)"
         }
     }

@@ -10,7 +10,9 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
     case unsupportedQuantization(String)
     case unsupportedFeature(String)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .file(let error): error.description
         case .notAnObject(let path): "\(path): not a JSON object"

@@ -27,7 +27,9 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .notFound(let path): "\(path): no such file"
         case .notARegularFile(let path): "\(path): not a regular file"

@@ -20,7 +20,9 @@ public enum JSONFileError: Error, Equatable, CustomStringConvertible {
     case tooLarge(path: String, bytes: Int, limit: Int)
     case json(path: String, JSONError)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .file(let error): error.description
         case .tooLarge(let path, let bytes, let limit): "\(path): \(bytes) bytes; the limit is \(limit)"

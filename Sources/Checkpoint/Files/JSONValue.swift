@@ -98,7 +98,9 @@ public enum JSONError: Error, Equatable, CustomStringConvertible {
     case tooDeep(offset: Int)
     case trailingBytes(offset: Int)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .unexpectedEnd(let offset): "JSON ends early at byte \(offset)"
         case .unexpectedByte(let offset): "JSON has an unexpected byte at \(offset)"

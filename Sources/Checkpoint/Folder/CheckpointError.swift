@@ -10,7 +10,9 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     case missingTensor(path: String, tensor: String)
     case wrongShape(tensor: String, expected: [Int], found: [Int])
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .notAFolder(let path): "\(path): no such folder"
         case .noWeights(let path): "\(path): no model.safetensors and no model.safetensors.index.json"

@@ -14,7 +14,9 @@ public enum QuantizationError: Error, Equatable, CustomStringConvertible {
     case codebook(weight: String, kind: FourBitKind)
     case scaleNotFinite(weight: String, block: Int)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .eightBit(let weight):
             "\(weight): bitsandbytes 8-bit (LLM.int8) is not supported; save the model in 4 bits or unquantised"

@@ -27,7 +27,9 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
     case wrongKeyType(path: String, key: String, expected: String)
     case unsupportedTensorType(tensor: String, type: GGUFTensorType)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .file(let error): error.description
         case .notGGUF(let path): "\(path): not a GGUF file: it does not begin with \"GGUF\""

@@ -23,7 +23,9 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
     case indexMissingTensor(path: String, tensor: String, file: String)
     case indexExtraTensor(path: String, tensor: String, file: String)
 
-    public var description: String {
+    public var description: String { message.printable }
+
+    private var message: String {
         switch self {
         case .file(let error): error.description
         case .tooShort(let path, let bytes):

@@ -38,9 +38,11 @@ struct PanelPacker {
         var row = first
         var status = CK_OK
         for part in parts {
-            let range = max(row, start) - start..<max(min(last, start + part.rows), start) - start
+            let partStart = start
             start += part.rows
-            guard !range.isEmpty else { continue }
+            // Parts before and behind the panel have none of its rows.
+            guard max(row, partStart) < min(last, start) else { continue }
+            let range = max(row, partStart) - partStart..<min(last, start) - partStart
             if keeps4Bit, case .quantized(let matrix) = part.weight, range.count == last - first {
                 status = pack(matrix, rows: range, panel, target)
                 return try check(status, part)

@@ -151,6 +151,7 @@ CK_INLINE void decode_nf4(const uint8_t *codes, weight_t *target) {
     const vi low_bytes = nf4_bytes(0), high_bytes = nf4_bytes(1), mask = _mm256_set1_epi8(15);
     vi *out = (vi *)target;
     for (int32_t i = 0; i < 16; i++) {
+        if (i % 2 == 0) ck_prefetch(codes + 32 * i);
         vi both = _mm256_load_si256((const vi *)codes + i);
         vi nibbles[2] = {vi_and(both, mask), vi_and(_mm256_srli_epi16(both, 4), mask)};
         CK_UNROLL for (int half = 0; half < 2; half++) {
@@ -192,6 +193,7 @@ CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float
             } else {
                 w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w));
                 w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w + 1));
+                if (step % 2 == 0) ck_prefetch(w);
                 w += 32;
             }
             CK_UNROLL for (int r = 0; r < rows; r++) {

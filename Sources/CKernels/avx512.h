@@ -143,6 +143,7 @@ CK_INLINE void decode_nf4(const uint8_t *codes, weight_t *target) {
     const vi values = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)bytes)), mask = _mm512_set1_epi8(15);
     for (int32_t i = 0; i < 8; i++) {
         vi both = _mm512_loadu_si512(codes + 64 * i);
+        ck_prefetch(codes + 64 * i);
         _mm512_storeu_si512(target + 128 * i, _mm512_shuffle_epi8(values, vi_and(both, mask)));
         _mm512_storeu_si512(
             target + 128 * i + 64, _mm512_shuffle_epi8(values, vi_and(_mm512_srli_epi16(both, 4), mask)));
@@ -172,6 +173,7 @@ CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float
         const int32_t steps = unit_steps(&part, unit);
         CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4, w += 64) {
             const vi weights = _mm512_loadu_si512(w);
+            if (!decoded) ck_prefetch(w);
             CK_UNROLL for (int r = 0; r < rows; r++) {
                 int32_t four;
                 memcpy(&four, values + r * part.stride, 4);

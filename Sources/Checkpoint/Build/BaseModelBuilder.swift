@@ -98,7 +98,7 @@ public struct BaseModelBuilder: Sendable {
         let layers = source.tensors.filter(\.isLinear)
         var configuration = source.configuration
         let format = layers.first?.format ?? .bfloat16
-        configuration["quantization_config"] = .object(Self.quantization(format))
+        configuration["quantization_config"] = .object(Self.quantization(format, heads: source.heads))
         try files.add("config.json", Array((JSONValue.object(configuration).text(.indented) + "\n").utf8))
         let writer = QuantizedModelWriter(tensors: source.tensors, progress: progress)
         try writer.write(to: &files)
@@ -139,7 +139,9 @@ public struct BaseModelBuilder: Sendable {
     }
 
     /// `quantization_config` as transformers 5 writes it.
-    private static func quantization(_ format: FloatFormat) -> JSONValue.Object {
+    /// - Parameter heads: classification heads, which stay unquantised; transformers has to be told of them, while it
+    ///   leaves `lm_head` alone by itself.
+    private static func quantization(_ format: FloatFormat, heads: [String]) -> JSONValue.Object {
         var fields = JSONValue.Object()
         fields["_load_in_4bit"] = .bool(true)
         fields["_load_in_8bit"] = .bool(false)
@@ -149,7 +151,7 @@ public struct BaseModelBuilder: Sendable {
         fields["bnb_4bit_use_double_quant"] = .bool(true)
         fields["llm_int8_enable_fp32_cpu_offload"] = .bool(false)
         fields["llm_int8_has_fp16_weight"] = .bool(false)
-        fields["llm_int8_skip_modules"] = .null
+        fields["llm_int8_skip_modules"] = heads.isEmpty ? .null : .array(heads.map { .string($0) })
         fields["llm_int8_threshold"] = .number(6)
         fields["load_in_4bit"] = .bool(true)
         fields["load_in_8bit"] = .bool(false)

@@ -7,3 +7,10 @@ protocol ModelSource: Sendable {
     /// Small files to be written or copied as they are: the tokenizer and what belongs to it.
     func companions() throws(ModelBuildError) -> [(name: String, bytes: [UInt8])]
 }
+
+extension ModelSource {
+    /// Classification heads among the tensors.
+    var heads: [String] {
+        ["score", "classifier"].filter { head in tensors.contains { $0.name == head + ".weight" } }
+    }
+}

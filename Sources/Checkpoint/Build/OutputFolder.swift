@@ -29,7 +29,7 @@ struct OutputFolder: ~Copyable {
         try wrapping(ModelBuildError.file) { () throws(FileError) in
             try FileSystem.createFolder(parent)
             for stale in FileSystem.names(in: parent) where stale.hasPrefix(prefix) {
-                try Self.removeStale(parent + "/" + stale)
+                try Self.removeStale(parent + "/" + stale, of: place)
             }
         }
         var template = Array((parent + "/" + prefix + "XXXXXX").utf8CString)
@@ -47,11 +47,19 @@ struct OutputFolder: ~Copyable {
         self.lock = lock
     }
 
-    /// Removes a folder that no build holds.
-    private static func removeStale(_ path: String) throws(FileError) {
+    /// Removes a folder that no build holds. The old one of a build that was killed just as it put the new one in its
+    /// place goes back there, so that it is not lost should this build fail.
+    private static func removeStale(_ path: String, of target: String) throws(FileError) {
         guard FileSystem.isFolder(path), FolderLock.isFree(path) else { return }
-        try FileSystem.remove(path)
+        if path.hasSuffix(oldSuffix), !FileSystem.exists(target) {
+            try FileSystem.rename(path, to: target)
+        } else {
+            try FileSystem.remove(path)
+        }
     }
+
+    /// What is appended to the temporary folder's name for the folder that it replaces.
+    private static let oldSuffix = ".old"
 
     /// A path without slashes at its end, the folder that it is in, and its last component.
     private static func split(_ target: String) -> (path: String, parent: String, name: String) {
@@ -66,7 +74,7 @@ struct OutputFolder: ~Copyable {
     consuming func publish() throws(ModelBuildError) {
         do throws(FileError) {
             try FileSystem.synchronize(folder: path)
-            let old = path + ".old"
+            let old = path + Self.oldSuffix
             let replaces = FileSystem.exists(target)
             if replaces { try FileSystem.rename(target, to: old) }
             do throws(FileError) {

@@ -1,10 +1,14 @@
 /// Recursive-descent parser over bytes, depth-limited; see ``JSONValue`` for what it accepts beyond RFC 8259.
 struct JSONParser {
     static let depthLimit = 64
+    /// Values in a document. A value takes many times the memory of its text, `0,` being the shortest; the largest
+    /// documents here, headers of models with many shards, have some ten thousand.
+    static let valueLimit = 2_000_000
 
     private let bytes: UnsafeRawBufferPointer
     private var at = 0
     private var depth = 0
+    private var values = 0
 
     init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
@@ -18,6 +22,8 @@ struct JSONParser {
     private mutating func value() throws(JSONError) -> JSONValue {
         skipSpace()
         guard at < bytes.count else { throw .unexpectedEnd(offset: at) }
+        values += 1
+        guard values <= Self.valueLimit else { throw .tooManyValues(offset: at) }
         switch bytes[at] {
         case UInt8(ascii: "{"): return try object()
         case UInt8(ascii: "["): return try array()
@@ -45,7 +51,7 @@ struct JSONParser {
             skipSpace()
             try expect(UInt8(ascii: ":"))
             let value = try self.value()
-            guard object.add(name, value) else { throw .duplicateName(name, offset: start) }
+            guard object.add(name, value) else { throw .duplicateName(name, depth: depth, offset: start) }
             skipSpace()
             if take(UInt8(ascii: ",")) { continue }
             try expect(UInt8(ascii: "}"))

@@ -94,8 +94,10 @@ public enum JSONError: Error, Equatable, CustomStringConvertible {
     case unexpectedByte(offset: Int)
     case invalidNumber(offset: Int)
     case invalidString(offset: Int)
-    case duplicateName(String, offset: Int)
+    /// `depth` is 1 for a member of the outermost object.
+    case duplicateName(String, depth: Int, offset: Int)
     case tooDeep(offset: Int)
+    case tooManyValues(offset: Int)
     case trailingBytes(offset: Int)
 
     public var description: String { message.printable }
@@ -106,8 +108,10 @@ public enum JSONError: Error, Equatable, CustomStringConvertible {
         case .unexpectedByte(let offset): "JSON has an unexpected byte at \(offset)"
         case .invalidNumber(let offset): "JSON has a malformed number at byte \(offset)"
         case .invalidString(let offset): "JSON has a malformed string at byte \(offset)"
-        case .duplicateName(let name, let offset): "JSON names \"\(name)\" twice (byte \(offset))"
+        case .duplicateName(let name, _, let offset): "JSON names \"\(name)\" twice (byte \(offset))"
         case .tooDeep(let offset): "JSON is nested more than \(JSONParser.depthLimit) deep at byte \(offset)"
+        case .tooManyValues(let offset):
+            "JSON has more than \(JSONParser.valueLimit) values (byte \(offset))"
         case .trailingBytes(let offset): "JSON is followed by other bytes at \(offset)"
         }
     }

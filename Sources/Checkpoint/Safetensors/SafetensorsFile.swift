@@ -41,7 +41,7 @@ public struct SafetensorsFile: Sendable {
         let header: JSONValue
         do {
             header = try file.withUnsafeBytes(8..<headerEnd) { raw throws(JSONError) in try JSONValue(parsing: raw) }
-        } catch .duplicateName(let name, _) {
+        } catch .duplicateName(let name, depth: 1, _) {
             throw .duplicateTensor(path: file.path, tensor: name)
         } catch {
             throw .headerNotJSON(path: file.path, error)

@@ -16,10 +16,12 @@ enum PredictionFile {
         do throws(OutputError) {
             for (row, prediction) in zip(rows, run.predictions) {
                 let probabilities = prediction.probabilities.map { "\($0)" }.joined(separator: ",")
-                try writer.writeLine(
-                    "{\"line\":\(row.line),\"truth\":\(row.truth.map { labels[$0] } ?? "null"),"
-                        + "\"intent\":\(labels[prediction.best]),\"confidence\":\(prediction.confidence),"
-                        + "\"abstained\":\(prediction.abstains(below: threshold)),\"probabilities\":[\(probabilities)]}")
+                let fields = [
+                    "\"line\":\(row.line)", "\"truth\":\(row.truth.map { labels[$0] } ?? "null")",
+                    "\"intent\":\(labels[prediction.best])", "\"confidence\":\(prediction.confidence)",
+                    "\"abstained\":\(prediction.abstains(below: threshold))", "\"probabilities\":[\(probabilities)]",
+                ]
+                try writer.writeLine("{\(fields.joined(separator: ","))}")
             }
             try writer.flush()
         } catch {

@@ -8,8 +8,8 @@ struct ModelHiddenCommand: ParsableCommand {
         commandName: "hidden",
         abstract: "Print the hidden states of each line of standard input.",
         discussion: """
-            Writes one JSON object a line: {"ids":[...],"hidden":[[...],...]}, the states after the final norm, one row \
-            a token. Use --precision reference or f32 to compare with transformers.
+            Writes one JSON object a line: {"ids":[...],"hidden":[[...],...]}, the states after the final norm, one \
+            row a token. Use --precision reference or f32 to compare with transformers.
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions

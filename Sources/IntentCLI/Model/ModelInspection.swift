@@ -89,7 +89,7 @@ struct ModelInspection: Encodable {
         lines.append(row("  working memory", Self.mebibytes(workspaceBytes), ""))
         lines += ["", "files (SHA-256)"]
         lines += files.map { file in
-            let note = file.matches == true ? "  as SHA256SUMS says" : file.matches == false ? "  DIFFERS FROM SHA256SUMS" : ""
+            let note = file.matches.map { $0 ? "  as SHA256SUMS says" : "  DIFFERS FROM SHA256SUMS" } ?? ""
             return "  \(file.sha256)  \(file.path)\(note)"
         }
         return lines.joined(separator: "\n")

@@ -80,7 +80,8 @@ struct CapacityPlan: Encodable, Equatable {
             cores         \(cores)
 
             Each of \(replicas) replicas then takes \(number(shareRps)) messages/s (simulated):
-            in time       \(NumberFormat.percent(answeredInTime)); of those admitted \(NumberFormat.percent(keptPromises))
+            in time       \(NumberFormat.percent(answeredInTime)), of those admitted \
+            \(NumberFormat.percent(keptPromises))
             latency       p50 \(number(p50Ms)) ms, p99 \(number(p99Ms)) ms
             busy          \(NumberFormat.percent(utilisation, 0))
             """

@@ -10,8 +10,8 @@ struct PlanCommand: ParsableCommand {
         abstract: "Say how many replicas and cores a load needs.",
         discussion: """
             Plays Poisson arrivals against the scheduler that serves, on a simulated clock, and looks for the highest \
-            load at which one replica answers the target share of messages inside the latency bound. The engine's speed \
-            is measured here with the model that the options name, or given by --fixed-ms and --per-token-ms as \
+            load at which one replica answers the target share of messages inside the latency bound. The engine's \
+            speed is measured here with the model that the options name, or given by --fixed-ms and --per-token-ms as \
             measured elsewhere.
             """)
 

@@ -45,7 +45,7 @@ struct OutputWriter: ~Copyable {
 }
 
 /// Why output could not be written.
-enum OutputError: Error, CustomStringConvertible {
+enum OutputError: Error, Equatable, CustomStringConvertible {
     /// The reader of the pipe is gone.
     case closed
     case write(errno: Int32)

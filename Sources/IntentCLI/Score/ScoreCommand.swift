@@ -13,8 +13,8 @@ struct ScoreCommand: ParsableCommand {
               {"id":1,"intent":"card_arrival","confidence":0.97,"tokens":9,"truncated":false}
 
             The id is the record's own, else its line number. An abstention has "intent":null and "abstained":true. \
-            A record that cannot be scored becomes {"line":N,"error":"..."} in its place; the others go on, and the exit \
-            status is 3. See 'intentd --help' for all exit statuses.
+            A record that cannot be scored becomes {"line":N,"error":"..."} in its place; the others go on, and the \
+            exit status is 3. See 'intentd --help' for all exit statuses.
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions

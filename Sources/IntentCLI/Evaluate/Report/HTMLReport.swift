@@ -118,7 +118,7 @@ struct HTMLReport {
         }
         return table(
             "Precisions beside f32",
-            ["Precision", "Kernels", "Accuracy", "Points", "Same intent", "Largest change of a probability", "Messages/s"],
+            ["Precision", "Kernels", "Accuracy", "Points", "Same intent", "Largest probability change", "Messages/s"],
             texts: 2, rows)
     }
 

@@ -56,7 +56,8 @@ struct ReportCharts {
         let range = first.lower...max(last.upper, first.lower + 1e-9)
         return SVGChart(
             title: "Latency of single messages", xLabel: "Milliseconds", yLabel: "Messages", x: range,
-            y: 0...max(tallest, 1), xTicks: Self.niceTicks(range, count: 6), yTicks: Self.niceTicks(0...tallest, count: 5),
+            y: 0...max(tallest, 1), xTicks: Self.niceTicks(range, count: 6),
+            yTicks: Self.niceTicks(0...tallest, count: 5),
             marks: bars + [
                 .rule(x: latency.p50, label: "p50 \(NumberFormat.fixed(latency.p50, 1))"),
                 .rule(x: latency.p99, label: "p99 \(NumberFormat.fixed(latency.p99, 1))"),

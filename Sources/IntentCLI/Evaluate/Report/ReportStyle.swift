@@ -21,7 +21,8 @@ enum ReportStyle {
         h2 { margin: 0 0 8px; font-size: 16px; }
         header p { margin: 6px 0 0; }
         .facts { color: var(--muted); font-size: 14px; display: flex; flex-wrap: wrap; gap: 4px 18px; }
-        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 14px; margin: 24px 0; }
+        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 14px; }
+        .tiles { margin: 24px 0; }
         .tile, figure, section:not(.tiles) {
           background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; margin: 0;
         }

@@ -23,7 +23,8 @@ struct SVGChart {
     /// The `<svg>` element.
     var markup: String {
         var parts = [
-            "<svg viewBox=\"0 0 \(n(Self.width)) \(n(Self.height))\" role=\"img\" aria-label=\"\(HTMLText.escaped(title))\">"
+            "<svg viewBox=\"0 0 \(n(Self.width)) \(n(Self.height))\" role=\"img\" "
+                + "aria-label=\"\(HTMLText.escaped(title))\">"
         ]
         for tick in yTicks {
             parts.append(
@@ -31,7 +32,9 @@ struct SVGChart {
                     + "y1=\"\(py(tick.value))\" y2=\"\(py(tick.value))\"/>"
                     + text(tick.text, Self.left - 8, y(tick.value) + 4, "tick end"))
         }
-        for tick in xTicks { parts.append(text(tick.text, x(tick.value), Self.height - Self.bottom + 18, "tick middle")) }
+        for tick in xTicks {
+            parts.append(text(tick.text, x(tick.value), Self.height - Self.bottom + 18, "tick middle"))
+        }
         parts.append(
             "<line class=\"axis\" x1=\"\(n(Self.left))\" x2=\"\(n(Self.width - Self.right))\" "
                 + "y1=\"\(n(Self.height - Self.bottom))\" y2=\"\(n(Self.height - Self.bottom))\"/>")
@@ -53,8 +56,9 @@ struct SVGChart {
         case .bar(let range, let value, let style, let title):
             let start = x(range.lowerBound), end = x(range.upperBound)
             let top = y(value), base = y(y.lowerBound)
-            return "<rect class=\"\(style)\" x=\"\(n(start + 1))\" y=\"\(n(top))\" width=\"\(n(max(end - start - 2, 1)))\" "
-                + "height=\"\(n(max(base - top, 0)))\"><title>\(HTMLText.escaped(title))</title></rect>"
+            return "<rect class=\"\(style)\" x=\"\(n(start + 1))\" y=\"\(n(top))\" "
+                + "width=\"\(n(max(end - start - 2, 1)))\" height=\"\(n(max(base - top, 0)))\">"
+                + "<title>\(HTMLText.escaped(title))</title></rect>"
         case .point(let px, let py, let radius, let style, let title):
             return "<circle class=\"\(style)\" cx=\"\(n(x(px)))\" cy=\"\(n(y(py)))\" r=\"\(n(radius))\">"
                 + "<title>\(HTMLText.escaped(title))</title></circle>"

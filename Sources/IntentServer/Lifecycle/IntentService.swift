@@ -3,7 +3,8 @@ import CoreMetrics
 import Engine
 import Glibc
 import Hummingbird
-public import Logging
+import HummingbirdCore
+import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle

@@ -28,7 +28,7 @@ struct RequestFields {
         }
         switch result {
         case .success(let value): return value
-        case .failure(.duplicateName(_, let offset)): throw .malformed("JSON names a field twice (byte \(offset))")
+        case .failure(.duplicateName(_, depth: _, let offset)): throw .malformed("JSON names a field twice (byte \(offset))")
         case .failure(let error): throw .malformed(error.description)
         }
     }

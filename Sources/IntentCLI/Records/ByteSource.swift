@@ -65,14 +65,10 @@ struct ByteSource: ~Copyable {
         // A pipe may hand over one byte first; two are needed to tell.
         if inputRange.count == 1, !ended {
             let first = input[inputRange.lowerBound]
+            inputRange = 0..<0
             try fill()
-            if !inputRange.isEmpty {
-                input.insert(first, at: 0)
-                inputRange = 0..<(inputRange.count + 1)
-            } else {
-                input[0] = first
-                inputRange = 0..<1
-            }
+            input.insert(first, at: 0)
+            inputRange = 0..<inputRange.count + 1
         }
         detected = true
         if inputRange.count >= 2, input[inputRange.lowerBound] == 0x1f, input[inputRange.lowerBound + 1] == 0x8b {

@@ -39,8 +39,10 @@ struct TokenizeCommand: ParsableCommand {
                     failures += 1
                     try writer.writeLine("{\"line\":\(number),\"error\":\"the line is over \(limit) bytes\"}")
                 case .bytes(let bytes):
-                    let ids = prefix + tokenizer.encode(bytes: bytes)
-                    let parts = ids.map { pieces ? JSONText.quoted(tokenizer.piece(of: $0) ?? "") : String($0) }
+                    let parts = pieces
+                        ? prefix.map { tokenizer.piece(of: $0) ?? "" }.map(JSONText.quoted)
+                            + tokenizer.encodePieces(bytes: bytes).map { JSONText.quoted($0.text) }
+                        : (prefix + tokenizer.encode(bytes: bytes)).map(String.init)
                     try writer.writeLine("[\(parts.joined(separator: ","))]")
                 }
             }

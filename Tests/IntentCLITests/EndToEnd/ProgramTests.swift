@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+@testable import IntentCLI
+
+/// The program's own manners: help, statuses, errors.
+@Suite(.serialized) struct ProgramTests {
+    @Test func saysItsVersion() throws {
+        let result = try IntentdProgram.run(["--version"])
+        #expect(result.status == 0)
+        #expect(result.output.split(separator: ".").count == 3)
+    }
+
+    @Test func helpListsEveryCommandAndStatus() throws {
+        let help = try IntentdProgram.run(["--help"]).output
+        for word in ["serve", "probe", "score", "evaluate", "tokenize", "model", "plan", "130", "141"] {
+            #expect(help.contains(word))
+        }
+    }
+
+    @Test(arguments: [
+        (["score", "--top-k", "0"], "--top-k must be at least 1"),
+        (["score", "--threshold", "2"], "--threshold must be 0 to 1"),
+        (["score", "--format", "xml"], "format"), (["score", "--precision", "fp8"], "precision"),
+        (["score", "--threads", "0"], "--threads must be 1 to 1024"), (["unknown"], "unknown"),
+        (["plan", "--rps", "0"], "--rps"), (["evaluate"], "file"),
+    ])
+    func wrongUsageEndsWith64(arguments: [String], reason: String) throws {
+        let result = try IntentdProgram.run(arguments)
+        #expect(result.status == 64)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.contains(reason))
+    }
+
+    @Test(arguments: [
+        ("INTENTD_THREADS", "many", "INTENTD_THREADS must be a number from 1 to 1024"),
+        ("INTENTD_PRECISION", "fp8", "INTENTD_PRECISION must be one of auto, reference, f32, bf16, int8, nf4"),
+    ])
+    func wrongVariablesEndWith64(name: String, value: String, reason: String) throws {
+        let result = try IntentdProgram.run(["score"], environment: [name: value])
+        #expect(result.status == 64)
+        #expect(result.errors.contains(reason))
+    }
+
+    @Test func aMissingModelIsNamed() throws {
+        let result = try IntentdProgram.run(["score", "--model", "/nowhere"], input: "hello\n")
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.contains("/nowhere"))
+    }
+
+    @Test func planNeedsNoModelWhenTheSpeedIsGiven() throws {
+        let result = try IntentdProgram.run(
+            ["plan", "--rps", "1000", "--fixed-ms", "1", "--per-token-ms", "0.25", "--threads", "2", "--json"])
+        #expect(result.status == 0)
+        let plan = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+        let replicas = try #require(plan?["replicas"] as? Int)
+        #expect(plan?["cores"] as? Int == (replicas + 1) * 2)
+        #expect(try #require(plan?["answered_in_time"] as? Double) > 0.998)
+    }
+}

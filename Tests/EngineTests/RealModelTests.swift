@@ -8,20 +8,42 @@ import Testing
 /// The expected logits are transformers + peft's in float32 on the same files, made by
 /// `Tests/oracle/adapter_logits.py`.
 @Suite(.serialized) struct RealModelTests {
-    struct Expected: Decodable {
-        struct Message: Decodable {
-            var text: String
-            var ids: [Int32]
+    /// The fixture: texts and ids, and each adapter's logits for them.
+    private struct Fixture: Decodable {
+        struct Case: Decodable {
             var logits: [Float]
+            var intent: String
+            var confidence: Float
         }
-        var messages: [Message]
+        struct Adapter: Decodable {
+            var cases: [Case]
+        }
+        var texts: [String]
+        var ids: [[Int32]]
+        var adapters: [String: Adapter]
+    }
+
+    /// One message and what transformers + peft answer.
+    struct Expected {
+        var text: String
+        var ids: [Int32]
+        var logits: [Float]
+        var intent: String
+        var confidence: Float
     }
 
     static let adapters = ["adapter", "adapter-fast"]
 
-    private func expected(_ adapter: String) throws -> [Expected.Message] {
-        let path = RepositoryPaths.root + "/Tests/Fixtures/adapter/\(adapter).json"
-        return try JSONDecoder().decode(Expected.self, from: try Data(contentsOf: URL(filePath: path))).messages
+    private func expected(_ adapter: String) throws -> [Expected] {
+        let path = RepositoryPaths.root + "/Tests/Fixtures/adapter/expected.json"
+        let fixture = try JSONDecoder().decode(Fixture.self, from: try Data(contentsOf: URL(filePath: path)))
+        let cases = try #require(fixture.adapters[adapter]).cases
+        try #require(cases.count == fixture.texts.count && fixture.ids.count == fixture.texts.count)
+        return cases.indices.map { index in
+            Expected(
+                text: fixture.texts[index], ids: fixture.ids[index], logits: cases[index].logits,
+                intent: cases[index].intent, confidence: cases[index].confidence)
+        }
     }
 
     private func engine(_ adapter: String, _ precision: Precision, threads: Int = 2) throws -> IntentEngine {
@@ -47,7 +69,10 @@ import Testing
         let messages = try expected(adapter)
         let predictions = engine.classify(messages.map { TokenizedMessage(ids: $0.ids) })
         for (message, prediction) in zip(messages, predictions) {
-            #expect(relativeError(try prediction.get().logits, message.logits) < 2e-4)
+            let prediction = try prediction.get()
+            #expect(relativeError(prediction.logits, message.logits) < 2e-4)
+            #expect(engine.description.labels[prediction.best] == message.intent)
+            #expect(abs(prediction.confidence - message.confidence) < 1e-3)
         }
     }
 
@@ -59,6 +84,8 @@ import Testing
         let predictions = try engine.classify(messages.map { TokenizedMessage(ids: $0.ids) }).map { try $0.get() }
         for (message, prediction) in zip(messages, predictions) {
             #expect(relativeError(prediction.logits, message.logits) < 0.1)
+            // A near tie may fall either way.
+            if message.confidence > 0.6 { #expect(engine.description.labels[prediction.best] == message.intent) }
         }
     }
 

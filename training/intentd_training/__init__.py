@@ -1,0 +1,1 @@
+"""The recipe that trains intentd's adapters: see ../README.md."""

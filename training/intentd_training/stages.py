@@ -1,0 +1,448 @@
+"""The stages on a GPU. `python -m intentd_training.stages STAGE --work W --results R [options]`
+
+Cross-validation (every fold has its own teachers, messages and students; nothing of a held-out fold is seen):
+    teachers --names a,b    fold models of the named teachers, and their out-of-fold logits
+    pairs                   models without two folds: out-of-fold logits inside each outer training set
+    mpnet [--pairs]         the same with the second base
+    generate                fold generators and the messages that they write
+    label                   the fold teachers' mean probabilities for those messages
+    students --names a,b    fold students, their held-out logits, features, and robustness
+On all rows:
+    generate --final, then teach --names ..., label --final, final --layers N
+"""
+import argparse
+import json
+import sys
+import time
+
+import numpy as np
+import torch
+
+from . import generator, merge
+from .messages import MAX_TOKENS, Pool
+from .recipe import Recipe
+from .trainer import CLASSES, Job, Part, Settings, Stack, StackShape, predict, train
+from .workspace import Workspace, softmax
+
+#: Student experiments: what a fold student learns from.
+STUDENTS = {
+    "full": {},
+    "full12": {"layers": 12},
+    "gemma_only": {"mpnet": False},
+    "real_only": {"synthetic": False},
+    "clean": {"synthetic": False, "cleaning": True},
+    "exposed": {"exposure": True},
+    "exposed12": {"exposure": True, "layers": 12},
+    "labels": {"trust": 0.0, "suspect": 0.0},
+}
+
+
+def jobs_label(work: Workspace, pool: Pool) -> np.ndarray:
+    label = np.full(len(pool), -1, np.int64)
+    label[:work.count] = work.labels
+    tail = len(work.variants) * work.count
+    label[-tail:] = np.tile(work.labels, len(work.variants))
+    return label
+
+
+class Stages:
+    def __init__(self, recipe: Recipe, work: Workspace, device: str, keep: str, smoke: bool, folds: int | None = None):
+        self.folds = folds or int(work.folds.max()) + 1
+        self.recipe, self.work, self.device, self.log, self.smoke = recipe, work, device, [], smoke
+        self.keep = keep
+
+    # Teachers
+
+    def teacher_stack(self, names, row_sets, title, layers=18, seeds=None, epochs=None, mpnet=False):
+        """Trains names x row_sets (name-major) in one stack on hard labels."""
+        work, recipe = self.work, self.recipe
+        pool, _, variants = work.training_pool(mpnet=mpnet)
+        target, label = work.one_hot(pool), jobs_label(work, pool)
+        jobs = []
+        for n, name in enumerate(names):
+            table = recipe["teachers"].get(name, {})
+            settings = recipe.settings(recipe["mpnet"]) if mpnet else recipe.settings(table)
+            for r, rows in enumerate(row_sets):
+                seed = recipe["seed"] + 1000 * n + r if seeds is None else seeds[n * len(row_sets) + r]
+                jobs.append(Job(f"{name}/{r}", settings, [Part(rows, recipe["optimiser"]["batch"])], target, label,
+                                seed, initial_seed=seed if mpnet else recipe["seed"]))
+        shape = self.shape(layers, epochs, mpnet)
+        stack = train(work.mpnet if mpnet else work.gemma, pool, jobs, shape, variants, title, self.log)
+        return stack, pool
+
+    def shape(self, layers, epochs=None, mpnet=False) -> StackShape:
+        recipe = self.recipe
+        if self.smoke:
+            layers = min(layers, 2)
+        if mpnet:
+            table = recipe["mpnet"]
+            return recipe.shape(self.device, layers if self.smoke else 12, self.limit(table["epochs"]), rank=table["rank"], alpha=table["alpha"])
+        return recipe.shape(self.device, layers, self.limit(epochs or recipe["optimiser"]["epochs"]))
+
+    def limit(self, epochs):
+        return 0.1 if self.smoke else epochs
+
+    def store(self, name: str, stack: Stack) -> None:
+        torch.save(stack.bank.value.to(torch.bfloat16).cpu(), f"{self.keep}/{name}.pt")
+
+    def restored(self, names: list[str], layers: int, mpnet: bool = False, models: int | None = None) -> Stack:
+        """The stored stacks' models side by side, for predictions; the first `models` of each."""
+        values = torch.cat([torch.load(f"{self.keep}/{name}.pt")[:models] for name in names])
+        stack = Stack(self.work.mpnet if mpnet else self.work.gemma, len(values), self.shape(layers, mpnet=mpnet))
+        stack.bank.value.copy_(values)
+        return stack
+
+    def teachers(self, names: list[str], layers: int, tag: str, epochs=None) -> None:
+        work = self.work
+        count = int(work.folds.max()) + 1
+        stack, pool = self.teacher_stack(names, [work.train_rows(f) for f in range(count)], "teachers " + ",".join(names),
+                                         layers, epochs=epochs)
+        held = [work.held_rows(f) for f in range(count)] * len(names)
+        self.keep_folds(names, tag, stack, pool, held)
+
+    def keep_folds(self, names, tag, stack, pool, held):
+        work, folds = self.work, len(held) // len(names)
+        logits = predict(stack, pool, held)
+        for n, name in enumerate(names):
+            out = np.zeros((work.count, CLASSES), np.float16)
+            for f in range(folds):
+                out[held[n * folds + f]] = logits[n * folds + f]
+            work.save(f"oof_{name}{tag}", logits=out)
+            print(f"RESULT {name}{tag} {work.accuracy(out):.2f} folds "
+                  f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
+        for n, name in enumerate(names):
+            torch.save(stack.bank.value[n * folds:(n + 1) * folds].to(torch.bfloat16).cpu(),
+                       f"{self.keep}/fold_{name}{tag}.pt")
+
+    def pairs(self, mpnet: bool) -> None:
+        work = self.work
+        count = int(work.folds.max()) + 1
+        both = [(a, b) for a in range(count) for b in range(a)]
+        sets = [np.flatnonzero((work.folds != a) & (work.folds != b)) for a, b in both]
+        stack, pool = self.teacher_stack(["probe"], sets, "pairs", mpnet=mpnet)
+        held = [np.flatnonzero((work.folds == a) | (work.folds == b)) for a, b in both]
+        logits = predict(stack, pool, held)
+        out = np.zeros((count, work.count, CLASSES), np.float16)
+        for (a, b), rows, values in zip(both, held, logits):
+            out[a][rows[work.folds[rows] == b]] = values[work.folds[rows] == b]
+            out[b][rows[work.folds[rows] == a]] = values[work.folds[rows] == a]
+        name = "pairs_mpnet" if mpnet else "pairs"
+        work.save(name, logits=out)
+        inside = [work.accuracy(out[f][work.train_rows(f)], work.train_rows(f)) for f in range(count)]
+        print(f"RESULT {name} {np.mean(inside):.2f}", flush=True)
+
+    def mpnet(self, final: bool) -> None:
+        work = self.work
+        if final:
+            models = self.recipe["mpnet"]["final_models"]
+            stack, _ = self.teacher_stack([f"m{i}" for i in range(models)], [np.arange(work.count)], "mpnet all",
+                                          mpnet=True)
+            self.store("all_mpnet", stack)
+            return
+        count = int(work.folds.max()) + 1
+        stack, pool = self.teacher_stack(["mpnet"], [work.train_rows(f) for f in range(count)], "mpnet", mpnet=True)
+        self.keep_folds(["mpnet"], "", stack, pool, [work.held_rows(f) for f in range(count)])
+
+    # Messages
+
+    def generate(self, final: bool) -> None:
+        work, recipe, table = self.work, self.recipe, self.recipe["generator"]
+        prompts = [work.prompts[label] + " " for label in work.labels]
+        full = work.gemma_tokenizer([p + t for p, t in zip(prompts, work.texts)])
+        pool = Pool.of([np.append(work.gemma.remap(ids[:MAX_TOKENS - 1]), generator.EOS) for ids in full])
+        starts = [work.gemma.remap(ids) for ids in work.gemma_tokenizer(work.prompts)]
+        lengths = np.array([len(starts[label]) for label in work.labels])
+        sets = [np.arange(work.count)] if final else [work.train_rows(f) for f in range(self.folds)]
+        shape = recipe.shape(self.device, 2 if self.smoke else 18, self.limit(table["epochs"]))
+        body, _ = generator.train(work.gemma, pool, lengths, sets, shape, table["rate"], recipe["seed"], log=self.log)
+        wanted = table["messages_final"] if final else table["messages_fold"]
+        written = {}
+        for index, rows in enumerate(sets):
+            known = {work.texts[i].strip().lower() for i in range(work.count)}
+            texts: list[str] = []
+            batch = min(4096, wanted)
+            for turn in range(-(-wanted // batch)):
+                ask = [starts[(turn * batch + i) % CLASSES].tolist() for i in range(batch)]
+                for ids in generator.sample(body, index, ask, table["limit"], table["temperature"], table["top_p"],
+                                            recipe["seed"] + 100 * index + turn):
+                    if ids is None:
+                        continue
+                    text = work.gemma_tokenizer.text(work.gemma.vocabulary[ids]).strip()
+                    key = text.lower()
+                    if len(text) >= 8 and key not in known:
+                        known.add(key)
+                        texts.append(text)
+            written["all" if final else str(index)] = texts
+            print(f"RESULT generated {len(texts)} of {wanted}: {texts[:5]}", flush=True)
+        (work.results / ("messages_all.json" if final else "messages_folds.json")).write_text(json.dumps(written))
+
+    def synthetic(self, final: bool) -> dict[str, list[str]]:
+        name = "messages_all.json" if final else "messages_folds.json"
+        return json.loads((self.work.results / name).read_text())
+
+    def label(self, names: list[str], final: bool) -> None:
+        """Mean teacher probabilities [messages, classes] for the written messages; the two bases apart."""
+        work = self.work
+        messages = self.synthetic(final)
+        if final:
+            texts = messages["all"]
+            stacks = [(self.restored([f"all_{n}" for n in self.sound(names)], 18), False)]
+            if work.has("oof_mpnet"):
+                stacks.append((self.restored(["all_mpnet"], 12, True), True))
+            for stack, mpnet in stacks:
+                pool = Pool.of(work.mpnet_rows(texts) if mpnet else work.gemma_rows(texts))
+                logits = predict(stack, pool, [np.arange(len(texts))] * stack.models)
+                share = np.mean([softmax(x) for x in logits], 0)
+                work.save("labels_all_mpnet" if mpnet else "labels_all_gemma", share=share.astype(np.float16))
+            return
+        folds = len(messages)
+        texts = [t for f in range(folds) for t in messages[str(f)]]
+        ends = np.cumsum([len(messages[str(f)]) for f in range(folds)])
+        rows = [np.arange(e - len(messages[str(f)]), e) for f, e in enumerate(ends)]
+        parts = {"gemma": []}
+        pool = Pool.of(work.gemma_rows(texts))
+        for name in self.sound(names):
+            parts["gemma"].append(predict(self.restored([f"fold_{name}"], 18, models=folds), pool, rows))
+        if work.has("oof_mpnet"):
+            pool = Pool.of(work.mpnet_rows(texts))
+            parts["mpnet"] = [predict(self.restored(["fold_mpnet"], 12, True, models=folds), pool, rows)]
+        for base, sets in parts.items():
+            for f in range(folds):
+                work.save(f"labels_{base}_{f}",
+                          share=np.mean([softmax(s[f]) for s in sets], 0).astype(np.float16))
+        held = self.ensemble_out_of_fold(names)
+        print(f"RESULT ensemble {','.join(names)} + mpnet {work.accuracy(held):.2f}; gemma alone "
+              f"{work.accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
+
+    def sound(self, names: list[str]) -> list[str]:
+        """The teachers within a point of the best out of fold: one that diverged must not teach."""
+        found = {n: self.work.accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names}
+        return [n for n in names if found[n] >= max(found.values()) - 1]
+
+    def ensemble_out_of_fold(self, names, mpnet=True) -> np.ndarray:
+        """Out-of-fold probabilities of the ensemble: the mean over each base's models, then over bases."""
+        work = self.work
+        share = np.mean([softmax(work.load(f"oof_{n}")["logits"]) for n in self.sound(names)], 0)
+        if mpnet and work.has("oof_mpnet"):
+            share = (share + softmax(work.load("oof_mpnet")["logits"])) / 2
+        return share
+
+    # Students
+
+    def student_target(self, own, share, trust, suspect):
+        """A real message's target: its label and the out-of-fold ensemble's probabilities, mixed; the ensemble
+        alone where it all but rules the label out."""
+        hard = np.zeros_like(share)
+        hard[np.arange(len(own)), own] = 1
+        mix = np.full(len(own), trust)
+        mix[share[np.arange(len(own)), own] < suspect] = 1
+        return (1 - mix)[:, None] * hard + mix[:, None] * share
+
+    def student_job(self, name, rows, share, extra_rows, extra_share, outside_rows, pool, seed, options) -> Job:
+        work, table = self.work, self.recipe["student"]
+        target, label = work.one_hot(pool), jobs_label(work, pool)
+        trust, suspect = options.get("trust", table["trust"]), options.get("suspect", table["suspect"])
+        if options.get("cleaning"):
+            rows = rows[share[rows, work.labels[rows]] >= suspect]
+        else:
+            mixed = self.student_target(work.labels[rows], share[rows], trust, suspect)
+            target[rows] = mixed
+            believed = mixed.argmax(1)
+            label[rows] = believed
+            tail = len(work.variants)
+            for v in range(tail):
+                offset = len(pool) - (tail - v) * work.count
+                target[offset + rows], label[offset + rows] = mixed, believed
+        parts = [Part(rows, table["real_per_batch"])]
+        if extra_rows is not None:
+            target[extra_rows] = extra_share
+            label[extra_rows] = np.where(extra_share.max(1) > 0.7, extra_share.argmax(1), -1)
+            parts.append(Part(extra_rows, table["synthetic_per_batch"]))
+        if outside_rows is not None:
+            target[outside_rows] = 1 / CLASSES
+            parts.append(Part(outside_rows, table["outside_per_batch"]))
+        settings = self.recipe.settings(table["settings"], smoothing=table["smoothing"])
+        return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"])
+
+    def outside_fit(self) -> np.ndarray:
+        """The half of the out-of-scope messages that may be learnt from: every other one."""
+        return np.arange(0, len(self.work.outside), 2)
+
+    def students(self, names: list[str]) -> None:
+        """Each named experiment in every fold; experiments of one depth and batch train in one stack."""
+        work = self.work
+        folds = self.folds
+        pairs = softmax(work.load("pairs")["logits"])
+        second = softmax(work.load("pairs_mpnet")["logits"]) if work.has("pairs_mpnet") else pairs
+        options = [STUDENTS[n] for n in names]
+        layers = options[0].get("layers", 18)
+        messages = self.synthetic(False) if any(o.get("synthetic", True) for o in options) else {}
+        outside = [work.outside[i] for i in self.outside_fit()]
+        extra = outside + [t for f in range(folds) for t in messages.get(str(f), [])]
+        pool, places, variants = work.training_pool(extra)
+        jobs = []
+        for name, option in zip(names, options):
+            at = work.count + len(outside)
+            for fold in range(folds):
+                share = (pairs[fold] + second[fold]) / 2 if option.get("mpnet", True) else pairs[fold]
+                count = len(messages.get(str(fold), []))
+                rows, labels = np.arange(at, at + count), None
+                at += count
+                if option.get("synthetic", True):
+                    labels = work.load(f"labels_gemma_{fold}")["share"].astype(np.float32)
+                    if option.get("mpnet", True) and work.has(f"labels_mpnet_{fold}"):
+                        labels = (labels + work.load(f"labels_mpnet_{fold}")["share"]) / 2
+                else:
+                    rows = None
+                jobs.append(self.student_job(
+                    f"{name}/{fold}", work.train_rows(fold), share, rows, labels,
+                    np.arange(work.count, work.count + len(outside)) if option.get("exposure") else None,
+                    pool, self.recipe["seed"] + 7000 + fold, option))
+        shape = self.shape(layers, self.recipe["student"]["epochs"])
+        stack = train(work.gemma, pool, jobs, shape, variants, "students " + ",".join(names), self.log)
+        held = [work.held_rows(f) for f in range(folds)] * len(names)
+        seen = np.flatnonzero(work.folds < folds)
+        logits, features = predict(stack, pool, held, features=True)
+        near = work.gemma_rows([t for c in work.robustness.values() for t in c] + work.outside)
+        near_pool, size = Pool.of(near), len(work.robustness_rows)
+        fold_of = work.folds[work.robustness_rows]
+        total = len(work.robustness) * size
+        for n, name in enumerate(names):
+            out = np.zeros((work.count, CLASSES), np.float16)
+            feature = np.zeros((work.count, stack.body.hidden), np.float16)
+            for f in range(folds):
+                out[held[f]], feature[held[f]] = logits[n * folds + f], features[n * folds + f]
+            print(f"RESULT student {name} {work.accuracy(out[seen], seen):.2f} folds "
+                  f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
+            work.save(f"student_{name}", logits=out, feature=feature)
+        rows = [np.concatenate([c * size + np.flatnonzero(fold_of == f) for c in range(len(work.robustness))]
+                               + [np.arange(total, len(near))]) for f in range(folds)] * len(names)
+        logits, features = predict(stack, near_pool, rows, features=True)
+        for n, name in enumerate(names):
+            share = np.zeros((total, CLASSES), np.float16)
+            outside_logits, outside_features = [], []
+            for f in range(folds):
+                index = rows[f]
+                values = logits[n * folds + f]
+                share[index[index < total]] = values[index < total]
+                outside_logits.append(values[index >= total])
+                outside_features.append(features[n * folds + f][index >= total])
+            truth = work.labels[work.robustness_rows]
+            known = fold_of < folds
+            found = {c: round(float((share[i * size:(i + 1) * size].argmax(1) == truth)[known].mean() * 100), 2)
+                     for i, c in enumerate(work.robustness)}
+            print(f"RESULT robustness {name} {found}", flush=True)
+            work.save(f"near_{name}", robustness=share, outside=np.array(outside_logits, np.float16),
+                      outside_feature=np.array(outside_features, np.float16))
+        sample = [work.train_rows(f) for f in range(folds)] * len(names)
+        _, features = predict(stack, pool, sample, features=True)
+        for n, name in enumerate(names):
+            means = np.zeros((folds, CLASSES, stack.body.hidden), np.float32)
+            spread = np.zeros((folds, stack.body.hidden, stack.body.hidden), np.float32)
+            centre = np.zeros((folds, stack.body.hidden), np.float32)
+            for f in range(folds):
+                values, label = features[n * folds + f].astype(np.float32), jobs[n * folds + f].label[sample[f]]
+                means[f] = np.stack([values[label == c].mean(0) for c in range(CLASSES)])
+                centre[f] = values.mean(0)
+                spread[f] = (values - means[f][label]).T @ (values - means[f][label]) / len(values)
+            work.save(f"means_{name}", means=means, spread=spread.astype(np.float32), centre=centre)
+        for n, name in enumerate(names):
+            torch.save(stack.bank.value[n * folds:(n + 1) * folds].to(torch.bfloat16).cpu(),
+                       f"{self.keep}/student_{name}.pt")
+
+    # All rows
+
+    def teach(self, names: list[str], models: int) -> None:
+        """Teachers on all rows: each named one with `models` seeds."""
+        rows = [np.arange(self.work.count)] * models
+        seeds = [self.recipe["seed"] + 31 * i for i in range(models * len(names))]
+        stack, _ = self.teacher_stack(names, rows, "teach " + ",".join(names), seeds=seeds)
+        for n, name in enumerate(names):
+            torch.save(stack.bank.value[n * models:(n + 1) * models].to(torch.bfloat16).cpu(),
+                       f"{self.keep}/all_{name}.pt")
+
+    def floor(self, name: str, layers: int) -> None:
+        """One adapter on all rows and hard labels: the probe's level, kept as the fallback."""
+        stack, _ = self.teacher_stack([name], [np.arange(self.work.count)], f"floor {layers}", layers)
+        torch.save(stack.bank.value.to(torch.bfloat16).cpu(), self.work.results / f"floor_{layers}.pt")
+
+    def final(self, names: list[str], layers: int, models: int, option: str) -> None:
+        """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
+        work, options = self.work, STUDENTS[option]
+        share = self.ensemble_out_of_fold(names, options.get("mpnet", True))
+        texts = self.synthetic(True)["all"]
+        labels = work.load("labels_all_gemma")["share"].astype(np.float32)
+        if options.get("mpnet", True) and work.has("labels_all_mpnet"):
+            labels = (labels + work.load("labels_all_mpnet")["share"]) / 2
+        outside = [work.outside[i] for i in self.outside_fit()]
+        pool, _, variants = work.training_pool(outside + texts)
+        first = work.count + len(outside)
+        kept = len(texts) - min(3000, len(texts) // 10)
+        jobs = [self.student_job(
+            f"final/{i}", np.arange(work.count), share, np.arange(first, first + kept), labels[:kept],
+            np.arange(work.count, first) if options.get("exposure") else None, pool,
+            self.recipe["seed"] + 9000 + i, options) for i in range(models)]
+        shape = self.shape(layers, self.recipe["student"]["final_epochs"])
+        stack = train(work.gemma, pool, jobs, shape, variants, f"final {layers}", self.log)
+        values = stack.bank.value.clone()
+        candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
+        torch.save(candidates.to(torch.bfloat16).cpu(), work.results / f"final_{layers}.pt")
+        judge = Stack(work.gemma, len(candidates), shape)
+        judge.bank.value.copy_(candidates)
+        logits = predict(judge, pool, [first + kept + np.arange(len(texts) - kept)] * len(candidates))
+        for i, values in enumerate(logits):
+            share = softmax(values)
+            loss = -(labels[kept:] * np.log(share + 1e-9)).sum(1).mean()
+            print(f"RESULT final {layers} candidate {i}: cross-entropy with the teachers on {len(share)} unseen "
+                  f"messages {loss:.4f}, same intent {(share.argmax(1) == labels[kept:].argmax(1)).mean() * 100:.2f} %",
+                  flush=True)
+        logits = predict(judge, pool, [np.arange(work.count)] * len(candidates))
+        print(f"RESULT final {layers} on its own rows {[round(work.accuracy(x), 2) for x in logits]}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage")
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--results", required=True)
+    parser.add_argument("--keep", default="/tmp", help="where models that later stages need are kept")
+    parser.add_argument("--recipe", default=str(__import__("pathlib").Path(__file__).parents[1] / "recipe.toml"))
+    parser.add_argument("--names", default="")
+    parser.add_argument("--layers", type=int, default=18)
+    parser.add_argument("--tag", default="")
+    parser.add_argument("--epochs", type=float)
+    parser.add_argument("--models", type=int, default=1)
+    parser.add_argument("--option", default="full")
+    parser.add_argument("--folds", type=int, help="only the first so many folds")
+    parser.add_argument("--final", action="store_true")
+    parser.add_argument("--mpnet", action="store_true")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--eager", action="store_true", help="no torch.compile")
+    parser.add_argument("--no-graph", action="store_true", help="no CUDA graph")
+    parser.add_argument("--smoke", action="store_true", help="a few steps only")
+    a = parser.parse_args()
+    started = time.time()
+    recipe, work = Recipe.read(a.recipe), Workspace(a.work, a.results)
+    recipe["compiled"] = a.device == "cuda" and not a.eager
+    recipe["graph"] = not a.no_graph
+    if (work.folder / "mpnet.safetensors").exists():
+        work.load_mpnet()
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    stages = Stages(recipe, work, a.device, a.keep, a.smoke, a.folds)
+    names = [n for n in a.names.split(",") if n]
+    run = {
+        "teachers": lambda: stages.teachers(names, a.layers, a.tag, a.epochs),
+        "pairs": lambda: stages.pairs(a.mpnet), "mpnet": lambda: stages.mpnet(a.final),
+        "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final),
+        "students": lambda: stages.students(names), "teach": lambda: stages.teach(names, a.models),
+        "floor": lambda: stages.floor(names[0], a.layers),
+        "final": lambda: stages.final(names, a.layers, a.models, a.option),
+    }
+    run[a.stage]()
+    tag = "_".join([a.stage, *names, str(a.layers), a.tag] + ["mpnet"] * a.mpnet + ["final"] * a.final)
+    (work.results / f"curve_{tag}.json").write_text(json.dumps(stages.log))
+    print(f"DONE {a.stage} {a.names} {a.layers} {time.time() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""The recipe on a CPU: its parts against bitsandbytes, transformers and peft, and a few real training steps.
+
+Run: python -m pytest -q training/tests
+"""
+import json
+import random
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from intentd_training import calibration, fourbit, losses, merge, peft_files, perturb
+from intentd_training.base import BasePack
+from intentd_training.messages import MAX_TOKENS, ROW, Pool, deal, pack
+from intentd_training.mpnet import TARGETS as MPNET_TARGETS
+from intentd_training.recipe import Recipe
+from intentd_training.trainer import CLASSES, Job, Part, Settings, Stack, StackShape, predict, schedule, train
+
+TRAINING = Path(__file__).resolve().parents[1]
+LAYERS, VOCABULARY = 2, 96
+SHAPE = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32)
+
+
+def gemma_base(seed: int = 0) -> BasePack:
+    """Two random layers of the real sizes, quantised as the real base is."""
+    random_ = torch.Generator().manual_seed(seed)
+    tensors = {"model.embed_tokens.weight": (torch.randn(VOCABULARY, 640, generator=random_) * 0.05).bfloat16(),
+               "model.norm.weight": (torch.randn(640, generator=random_) * 0.2).bfloat16()}
+    sizes = {"self_attn.q_proj": (1024, 640), "self_attn.k_proj": (256, 640), "self_attn.v_proj": (256, 640),
+             "self_attn.o_proj": (640, 1024), "mlp.gate_proj": (2048, 640), "mlp.up_proj": (2048, 640),
+             "mlp.down_proj": (640, 2048)}
+    norms = {"input_layernorm": 640, "post_attention_layernorm": 640, "pre_feedforward_layernorm": 640,
+             "post_feedforward_layernorm": 640, "self_attn.q_norm": 256, "self_attn.k_norm": 256}
+    for i in range(LAYERS):
+        for name, (out, inputs) in sizes.items():
+            weight = (torch.randn(out, inputs, generator=random_) * inputs ** -0.5).bfloat16()
+            tensors.update(fourbit.encode(weight, f"model.layers.{i}.{name}.weight"))
+        for name, size in norms.items():
+            tensors[f"model.layers.{i}.{name}.weight"] = (torch.randn(size, generator=random_) * 0.2).bfloat16()
+    return BasePack("gemma3", tensors, np.arange(VOCABULARY))
+
+
+def messages(count: int, seed: int = 1) -> list[np.ndarray]:
+    source = np.random.default_rng(seed)
+    return [np.concatenate([[2], source.integers(4, VOCABULARY, source.integers(1, 30))]) for _ in range(count)]
+
+
+def test_nf4_decoding_equals_bitsandbytes():
+    import bitsandbytes.functional as bnb
+    from bitsandbytes.functional import QuantState
+
+    weight = (torch.randn(192, 640, generator=torch.Generator().manual_seed(3)) * 0.03).bfloat16()
+    tensors = fourbit.encode(weight, "w")
+    state = QuantState.from_dict({k[2:]: v for k, v in tensors.items() if k != "w"}, device=torch.device("cpu"))
+    theirs = bnb.dequantize_4bit(tensors["w"], state).reshape(192, 640)
+    assert torch.equal(fourbit.decode(tensors, "w"), theirs.bfloat16())
+
+
+def test_packing_places_every_token_once():
+    pool = Pool.of(messages(64))
+    packed = pack(pool, np.arange(64)[None], rows=10)
+    assert packed.kept.all()
+    for message in range(64):
+        where = np.flatnonzero(packed.segment[0].ravel() == message)
+        found = packed.ids[0].ravel()[where]
+        assert (found == pool.flat[pool.start[message]:pool.start[message] + pool.length[message]]).all()
+        assert (packed.position[0].ravel()[where] == np.arange(len(where))).all()
+        assert where[0] // ROW == where[-1] // ROW
+    assert (packed.segment >= 0).sum() == pool.length.sum()
+
+
+def test_packing_leaves_out_what_does_not_fit():
+    pool = Pool.of([np.full(90, 5), np.full(60, 6), np.full(30, 7)])
+    packed = pack(pool, np.array([[0, 1, 2, -1]]), rows=1)
+    assert packed.kept.tolist() == [[True, False, True, False]]
+
+
+def test_long_messages_are_cut():
+    assert Pool.of([np.arange(200)]).length.tolist() == [MAX_TOKENS]
+
+
+def test_dealing_gives_each_message_at_most_once_with_one_mix_of_lengths():
+    length = np.array([len(m) for m in messages(300)])
+    batches = deal(np.arange(300), length, 8, np.random.default_rng(0))
+    assert batches.shape == (37, 8) and len(np.unique(batches)) == 37 * 8
+    totals = length[batches].sum(1)
+    assert totals.std() < 0.15 * totals.mean()
+
+
+def gemma_reference(base: BasePack, causal: bool = False):
+    from transformers import Gemma3TextConfig, Gemma3TextForSequenceClassification
+
+    config = Gemma3TextConfig(
+        vocab_size=VOCABULARY, hidden_size=640, intermediate_size=2048, num_hidden_layers=LAYERS,
+        num_attention_heads=4, num_key_value_heads=1, head_dim=256, query_pre_attn_scalar=256, sliding_window=512,
+        use_bidirectional_attention=not causal, pad_token_id=0, num_labels=CLASSES)
+    model = Gemma3TextForSequenceClassification(config).eval()
+    state = {}
+    for name, value in model.state_dict().items():
+        if name == "score.weight":
+            state[name] = value
+        elif "embed_tokens" in name:
+            state[name] = base.embedding(name).float()
+        else:
+            state[name] = base.matrix(name).float() if value.ndim == 2 else base.vector(name)
+    model.load_state_dict(state)
+    model.model.embed_tokens.embed_scale.fill_(25.25)
+    return model
+
+
+def randomised(stack: Stack, seed: int = 5) -> torch.Tensor:
+    values = torch.randn(stack.bank.value.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
+    return values.bfloat16().float()
+
+
+def test_stack_equals_transformers_and_peft(tmp_path):
+    import peft
+
+    base = gemma_base()
+    stack = Stack(base, 2, SHAPE)
+    stack.bank.value.copy_(randomised(stack))
+    sequences = messages(6) + [np.array([2])]
+    ours, features = predict(stack, Pool.of(sequences), [np.arange(7)] * 2, batch=4, features=True)
+    for index in range(2):
+        folder = tmp_path / str(index)
+        peft_files.write(stack.bank.value[index], LAYERS, 16, 32, 0.1, [str(i) for i in range(CLASSES)], folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", FutureWarning)
+            model = peft.PeftModel.from_pretrained(gemma_reference(base), folder).eval().base_model.model
+        for i, ids in enumerate(sequences):
+            with torch.no_grad():
+                hidden = model.model(input_ids=torch.from_numpy(ids)[None].long()).last_hidden_state[0]
+                pooled = (hidden[1:] if len(ids) > 1 else hidden).mean(0)
+                theirs = model.score(pooled)
+            assert torch.allclose(torch.from_numpy(ours[index][i]), theirs, atol=2e-4 * theirs.abs().max().item())
+            assert torch.allclose(torch.from_numpy(features[index][i]).float(), pooled, atol=0.02, rtol=2e-3)
+        bank, layers = peft_files.read(folder)
+        assert layers == LAYERS and torch.equal(bank.value[0], stack.bank.value[index])
+
+
+def test_mpnet_stack_equals_transformers():
+    from transformers import MPNetConfig, MPNetModel
+
+    config = MPNetConfig(vocab_size=VOCABULARY, num_hidden_layers=LAYERS, max_position_embeddings=514,
+                         relative_attention_num_buckets=32, layer_norm_eps=1e-5)
+    torch.manual_seed(0)
+    model = MPNetModel(config, add_pooling_layer=False).eval()
+    tensors, state = {}, {}
+    for name, value in model.state_dict().items():
+        value = value if name.endswith("position_ids") else (value + 0.02 * torch.randn(value.shape)).bfloat16()
+        if value.ndim == 2 and name.startswith("encoder.layer."):
+            tensors.update(fourbit.encode(value, name))
+            state[name] = fourbit.decode(tensors, name).float()
+        else:
+            tensors[name] = value
+            state[name] = value if name.endswith("position_ids") else value.float()
+    model.load_state_dict(state)
+    base = BasePack("mpnet", tensors, np.arange(VOCABULARY))
+    stack = Stack(base, 1, SHAPE)
+    assert len(MPNET_TARGETS) * 2 * LAYERS + 1 == len(stack.bank.shapes)
+    sequences = messages(5)
+    _, features = predict(stack, Pool.of(sequences), [np.arange(5)], batch=8, features=True)
+    for i, ids in enumerate(sequences):
+        with torch.no_grad():
+            theirs = model(input_ids=torch.from_numpy(ids)[None].long(),
+                           position_ids=torch.arange(2, 2 + len(ids))[None]).last_hidden_state[0].mean(0)
+        assert torch.allclose(torch.from_numpy(features[0][i]).float(), theirs, atol=3e-3)
+
+
+def toy_jobs(count: int, settings=Settings()) -> tuple[Pool, list[Job]]:
+    """Messages whose class shows in their first piece."""
+    source = np.random.default_rng(2)
+    label = source.integers(0, 8, count)
+    sequences = [np.concatenate([[2, 10 + c], source.integers(30, VOCABULARY, source.integers(1, 6))]) for c in label]
+    target = np.zeros((count, CLASSES), np.float16)
+    target[np.arange(count), label] = 1
+    part = [Part(np.arange(count), 16)]
+    return Pool.of(sequences), [Job(str(i), settings, part, target, label, seed=i, initial_seed=9) for i in range(2)]
+
+
+def test_a_few_steps_learn_and_repeat():
+    pool, jobs = toy_jobs(64)
+    shape = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32, epochs=3)
+    log: list = []
+    stack = train(gemma_base(), pool, jobs, shape, log=log)
+    first, last = log[0]["curve"][0]["cross_entropy"], log[0]["curve"][-1]["cross_entropy"]
+    assert all(b < a for a, b in zip(first, last)), (first, last)
+    assert log[0]["steps"] == 12 and log[0]["left_out"] == 0
+    again = train(gemma_base(), pool, jobs, shape)
+    assert torch.equal(stack.bank.value, again.bank.value)
+
+
+def test_models_of_a_stack_do_not_touch_each_other():
+    pool, jobs = toy_jobs(32, Settings(low_rank_dropout=0.0, head_dropout=0.0))
+    shape = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32, epochs=1)
+    both = train(gemma_base(), pool, jobs, shape).bank.value[0]
+    alone = train(gemma_base(), pool, jobs[:1], shape).bank.value[0]
+    assert torch.allclose(both, alone, atol=2e-4)
+
+
+def test_stack_refuses_jobs_of_different_batches():
+    pool, jobs = toy_jobs(32)
+    jobs[1].parts = [Part(np.arange(32), 8)]
+    with pytest.raises(ValueError, match="same parts"):
+        train(gemma_base(), pool, jobs, SHAPE)
+
+
+def test_schedule_swaps_in_variants_of_the_same_message():
+    pool, jobs = toy_jobs(32, Settings(augmentation=1.0))
+    variants = 100 + np.arange(64).reshape(32, 2)
+    batches = list(schedule(jobs[0], pool, 4, variants))
+    assert all(((batch - 100) // 2 < 32).all() and (batch >= 100).all() for batch in batches)
+
+
+def test_losses_equal_their_definitions():
+    torch.manual_seed(0)
+    logits, weight = torch.randn(2, 2, 5, CLASSES), torch.ones(2, 5)
+    weight[1, 4] = 0
+    a, b = torch.softmax(logits[:, 0], -1), torch.softmax(logits[:, 1], -1)
+    each = ((a * (a / b).log()).sum(-1) + (b * (b / a).log()).sum(-1)) / 2
+    wanted = (each * weight).sum(1) / weight.sum(1)
+    assert torch.allclose(losses.consistency(logits, weight), wanted, atol=1e-5)
+    target = torch.softmax(torch.randn(2, 5, CLASSES), -1)
+    each = -(target[:, None] * torch.log_softmax(logits, -1)).sum(-1).mean(1)
+    assert torch.allclose(losses.soft_cross_entropy(logits, target, weight), (each * weight).sum(1) / weight.sum(1))
+    feature, label = torch.randn(1, 2, 6, 8), torch.tensor([[0, 0, 1, 1, 1, -1]])
+    z = torch.nn.functional.normalize(feature[0, 0], dim=-1)
+    total, anchors = 0.0, 0
+    for i in range(5):
+        others = [j for j in range(6) if j != i]
+        share = torch.log_softmax((z[others] @ z[i]) / 0.1, 0)
+        positive = [k for k, j in enumerate(others) if label[0, j] == label[0, i]]
+        total, anchors = total - share[positive].mean(), anchors + 1
+    ours = losses.supervised_contrastive(feature, label, torch.ones(1, 6), torch.zeros(1))
+    assert torch.allclose(ours, (total / anchors)[None], atol=1e-5)
+
+
+def test_mean_adapter_is_the_mean_of_the_products():
+    bank = peft_files.bank_of(1, 16)
+    values = torch.zeros(2, bank.size)
+    source = torch.Generator().manual_seed(0)
+    for name in bank.shapes:  # rank 8 each, so that the mean fits in rank 16
+        view = bank.view(values, name)
+        view.copy_(torch.randn(view.shape, generator=source))
+        if name.endswith(".A"):
+            view[:, :, 8:] = 0
+    merged = merge.mean_adapter(bank, values, 16)
+    a, b = "model.layers.0.mlp.up_proj.A", "model.layers.0.mlp.up_proj.B"
+    wanted = (bank.view(values, a) @ bank.view(values, b)).mean(0)
+    found = bank.view(merged, a)[0] @ bank.view(merged, b)[0]
+    assert torch.allclose(found, wanted, atol=1e-3)
+    assert torch.allclose(bank.view(merged, "score")[0], bank.view(values, "score").mean(0))
+
+
+def test_perturbations_change_and_repeat():
+    text = "Why was my card declined, please?"
+    for name, change in perturb.CONDITIONS.items():
+        assert change(text, random.Random(4)) == change(text, random.Random(4)) != text, name
+    assert perturb.CONDITIONS["last_five_words"](text, random.Random(0)) == "was my card declined please"
+
+
+def test_temperature_and_calibration_error():
+    source = np.random.default_rng(0)
+    logits = source.normal(size=(4000, 5)) * 2
+    label = np.array([source.choice(5, p=p) for p in calibration.softmax(logits)])
+    assert abs(calibration.fit_temperature(logits * 3, label) - 3) < 0.2
+    assert calibration.expected_calibration_error(calibration.softmax(logits), label) < 0.03
+    assert calibration.expected_calibration_error(calibration.softmax(logits * 3), label) > 0.1
+    low, high = calibration.wilson(94, 100)
+    assert 0.87 < low < 0.88 and 0.97 < high < 0.98
+
+
+def test_recipe_reads():
+    recipe = Recipe.read(TRAINING / "recipe.toml")
+    assert recipe["lora"] == {"rank": 16, "alpha": 32}
+    settings = recipe.settings(recipe["student"]["settings"], smoothing=0.0)
+    assert settings.plus_ratio > 1 and settings.smoothing == 0.0
+    split = TRAINING / "split.json"
+    if split.exists():
+        assert len(json.loads(split.read_text())["fold_of_row"]) > 0

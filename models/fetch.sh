@@ -89,7 +89,7 @@ def main():
     # The wheels compress little, and one is beside its files while it is unpacked.
     room = shutil.disk_usage(downloads).free
     if room < wanted * 1.3:
-        fail(f"the disk is nearly full: {wanted * 1.3 / 1e6:.0f} MB are needed in {downloads}, {room / 1e6:.0f} MB are free")
+        fail(f"the disk is nearly full: {downloads} needs {wanted * 1.3 / 1e6:.0f} MB, {room / 1e6:.0f} MB are free")
     for number, package in enumerate(packages, 1):
         missing = [pin for pin in package["files"] if not is_right(downloads / pin["name"], pin)]
         where = f"[{number}/{len(packages)}] {package['package']} {package['version']}"

@@ -111,7 +111,11 @@ import Testing
         var steps: [BuildProgress.Step: BuildProgress] = [:]
         var order: [BuildProgress.Step] = []
         try download.build { progress in
-            if let last = steps[progress.step] { #expect(progress.done >= last.done) } else { order.append(progress.step) }
+            if let last = steps[progress.step] {
+                #expect(progress.done >= last.done)
+            } else {
+                order.append(progress.step)
+            }
             steps[progress.step] = progress
         }
         #expect(order == [.verify, .scales, .write])
@@ -164,7 +168,8 @@ import Testing
         let path = try download.folder.write("TERMS.html", Array("THE terms".utf8))
         let expected = Self.sha256(Array("the terms".utf8))
         let found = Self.sha256(Array("THE terms".utf8))
-        #expect(throws: ModelBuildError.wrongHash(path: path, expected: expected, found: found)) { try download.build() }
+        let error = ModelBuildError.wrongHash(path: path, expected: expected, found: found)
+        #expect(throws: error) { try download.build() }
     }
 
     /// What a build that was killed leaves behind is removed by the next; that of a running one is not.
@@ -213,7 +218,9 @@ import Testing
         try BaseModelBuilder(.path(source), output: folder.path + "/copy").build()
         let copied = FileSystem.names(in: folder.path + "/copy").filter { $0 != "SHA256SUMS" }
         #expect(copied == FileSystem.names(in: source))
-        for file in copied { #expect(try Self.bytes(of: folder.path + "/copy/" + file) == Self.bytes(of: source + "/" + file)) }
+        for file in copied {
+            #expect(try Self.bytes(of: folder.path + "/copy/" + file) == Self.bytes(of: source + "/" + file))
+        }
     }
 
     @Test func aGGUFFileAloneIsASource() throws {

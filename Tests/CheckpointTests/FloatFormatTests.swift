@@ -16,7 +16,7 @@ import Testing
 
     @Test func roundingToFloat16MatchesTheCompiler() {
         var wrong = 0
-        // Every 997th bit pattern of Float reaches every exponent and 4.3 million values; then the exact halfway points.
+        // Every 997th bit pattern of Float reaches every exponent and 4.3 million values; then exact halfway points.
         for bits in stride(from: UInt32.min, to: UInt32.max - 1000, by: 997) {
             let value = Float(bitPattern: bits)
             if !Self.same(Float16Bits.rounded(value), Float(Float16(value))) { wrong += 1 }

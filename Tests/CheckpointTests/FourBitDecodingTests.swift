@@ -73,7 +73,8 @@ import Testing
             try CheckpointFolder(path: Fixtures.path("checkpoint/eight-bit"))
         }
         // Without its configuration's word for it, the weights say so themselves.
-        let tensors = TensorCollection(try SafetensorsFile(path: Fixtures.path("checkpoint/eight-bit/model.safetensors")))
+        let path = Fixtures.path("checkpoint/eight-bit/model.safetensors")
+        let tensors = TensorCollection(try SafetensorsFile(path: path))
         let name = "model.layers.0.mlp.up_proj.weight"
         #expect(QuantizedMatrix.isQuantized(name, in: tensors))
         #expect(throws: QuantizationError.eightBit(weight: name)) { try QuantizedMatrix(name, in: tensors) }

@@ -11,7 +11,9 @@ import Testing
     private static let inputs = environment("INTENTD_FUZZ_INPUTS") ?? 3000
     private static let seed = UInt64(environment("INTENTD_FUZZ_SEED") ?? 1)
 
-    private static func environment(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
+    private static func environment(_ name: String) -> Int? {
+        ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
+    }
 
     /// Largest resident size of this process so far, in bytes.
     private static var peakMemory: Int {

@@ -70,7 +70,8 @@ import Testing
     func weightsThatAreNotFiniteAreNamed(_ name: String) throws {
         let file = try GGUFFile(path: Fixtures.path("gguf/gemma3.gguf"))
         let range = try #require(file[tensor: name]).range
-        let error = try Self.refusal { $0.bytes.replaceSubrange(range.lowerBound..<range.lowerBound + 4, with: [0, 0, 0xC0, 0x7F]) }
+        let first = range.lowerBound..<range.lowerBound + 4
+        let error = try Self.refusal { $0.bytes.replaceSubrange(first, with: [0, 0, 0xC0, 0x7F]) }
         #expect(caseName(error) == "notFinite", "\(error)")
     }
 
@@ -108,8 +109,9 @@ import Testing
 @Suite struct ModelPinsTests {
     private static func read(_ change: (inout JSONValue.Object) -> Void) throws -> ModelPins {
         let hash = String(repeating: "a", count: 64)
-        let text = #"{"file":{"name":"m","bytes":3,"sha256":"\#(hash)"},"chunks":[{"package":"p","files":[{"name":"m.0","#
-            + #""bytes":3,"sha256":"\#(hash)"}]}],"notices":{"package":"n","files":[]},"terms":"https://example.com"}"#
+        let text = #"{"file":{"name":"m","bytes":3,"sha256":"\#(hash)"},"chunks":[{"package":"p","files":["#
+            + #"{"name":"m.0","bytes":3,"sha256":"\#(hash)"}]}],"notices":{"package":"n","files":[]},"#
+            + #""terms":"https://example.com"}"#
         var object = try #require(try JSONValue(parsing: Array(text.utf8)).object)
         change(&object)
         let folder = try TemporaryFolder()
@@ -127,7 +129,8 @@ import Testing
 
     @Test(arguments: [
         ("file", "null", "file is not an object"), ("chunks", "{}", "chunks is not an array"),
-        ("chunks", "[]", "names no chunks"), ("terms", "\"\"", "no terms"), ("notices", "[]", "notices is not an object"),
+        ("chunks", "[]", "names no chunks"), ("terms", "\"\"", "no terms"),
+        ("notices", "[]", "notices is not an object"),
         ("file", #"{"name":"../m","bytes":3,"sha256":"HASH"}"#, "plain file name"),
         ("file", #"{"name":"m","bytes":-1,"sha256":"HASH"}"#, "no valid bytes"),
         ("file", #"{"name":"m","bytes":3,"sha256":"abc"}"#, "no valid sha256"),

@@ -3,7 +3,9 @@ import Testing
 @testable import Checkpoint
 
 @Suite struct JSONTests {
-    private static func parse(_ text: String) throws(JSONError) -> JSONValue { try JSONValue(parsing: Array(text.utf8)) }
+    private static func parse(_ text: String) throws(JSONError) -> JSONValue {
+        try JSONValue(parsing: Array(text.utf8))
+    }
 
     @Test func readsEveryKindOfValue() throws {
         let text = #" {"a":[1,-2.5,1e3,true,false,null],"b":"x\n\u00e9\ud83d\ude00","c":NaN,"d":-Infinity,"e":{}} "#
@@ -17,7 +19,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", JSONError.unexpectedEnd(offset: 0)), ("[1,", .unexpectedEnd(offset: 3)), ("\"a", .unexpectedEnd(offset: 2)),
+        ("", JSONError.unexpectedEnd(offset: 0)), ("[1,", .unexpectedEnd(offset: 3)),
+        ("\"a", .unexpectedEnd(offset: 2)),
         ("{\"a\"", .unexpectedEnd(offset: 4)), ("\"\\u12", .unexpectedEnd(offset: 5)),
         ("x", .unexpectedByte(offset: 0)), ("[1 2]", .unexpectedByte(offset: 3)), ("{1:2}", .unexpectedByte(offset: 1)),
         ("[1,]", .unexpectedByte(offset: 3)), ("nul", .unexpectedEnd(offset: 3)), ("trup", .unexpectedByte(offset: 0)),
@@ -43,14 +46,17 @@ import Testing
 
     @Test func refusesMoreValuesThanAnyModelHas() {
         let zeros = Array("[0".utf8) + Array(repeatElement(Array(",0".utf8), count: JSONParser.valueLimit).joined())
-        #expect(throws: JSONError.tooManyValues(offset: 2 * JSONParser.valueLimit - 1)) { try JSONValue(parsing: zeros) }
+        let error = JSONError.tooManyValues(offset: 2 * JSONParser.valueLimit - 1)
+        #expect(throws: error) { try JSONValue(parsing: zeros) }
     }
 
     /// Expected texts are what Python 3.11's json.dumps and repr give.
     @Test func writesAsPythonDoes() throws {
         let document = try Self.parse(#"{"b":[1,{"x":null}],"a":"\"\\\u0001\té😀","c":[],"d":{}}"#)
-        #expect(document.text(.python) == #"{"b": [1, {"x": null}], "a": "\"\\\u0001\t\u00e9\ud83d\ude00", "c": [], "d": {}}"#)
-        #expect(document.text(.compact) == #"{"b":[1,{"x":null}],"a":"\"\\\u0001\t\u00e9\ud83d\ude00","c":[],"d":{}}"#)
+        let python = #"{"b": [1, {"x": null}], "a": "\"\\\u0001\t\u00e9\ud83d\ude00", "c": [], "d": {}}"#
+        #expect(document.text(.python) == python)
+        let compact = #"{"b":[1,{"x":null}],"a":"\"\\\u0001\t\u00e9\ud83d\ude00","c":[],"d":{}}"#
+        #expect(document.text(.compact) == compact)
         #expect(
             document.text(.indented) == """
                 {
@@ -70,8 +76,10 @@ import Testing
     @Test(arguments: [
         (0.0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (1_000_000, "1000000.0"), (0.1, "0.1"), (-2.5, "-2.5"),
         (1e-4, "0.0001"), (1e-5, "1e-05"), (1.5e-7, "1.5e-07"), (1e15, "1000000000000000.0"), (1e16, "1e+16"),
-        (1.25e22, "1.25e+22"), (123456789012345680, "1.2345678901234568e+17"), (0.05053520202636719, "0.05053520202636719"),
-        (.leastNonzeroMagnitude, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"), (.nan, "NaN"), (-.infinity, "-Infinity"),
+        (1.25e22, "1.25e+22"), (123456789012345680, "1.2345678901234568e+17"),
+        (0.05053520202636719, "0.05053520202636719"),
+        (.leastNonzeroMagnitude, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"),
+        (.nan, "NaN"), (-.infinity, "-Infinity"),
         (9007199254740992, "9007199254740992.0"), (0.00012345, "0.00012345"),
     ]) func writesNumbersAsPythonDoes(_ value: Double, _ text: String) {
         #expect(JSONValue.pythonText(value) == text)

@@ -13,8 +13,9 @@ import Testing
     }
 
     /// Written again, a file that the reference implementation wrote has the same bytes: order, header, padding.
-    @Test(arguments: ["gguf/gemma3-base/model.safetensors", "checkpoint/decode.safetensors", "gguf/expected.safetensors"])
-    func writesTheBytesOfTheReference(_ name: String) throws {
+    @Test(arguments: [
+        "gguf/gemma3-base/model.safetensors", "checkpoint/decode.safetensors", "gguf/expected.safetensors",
+    ]) func writesTheBytesOfTheReference(_ name: String) throws {
         let path = Fixtures.path(name)
         let source = try SafetensorsFile(path: path)
         let folder = try TemporaryFolder()

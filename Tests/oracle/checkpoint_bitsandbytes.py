@@ -87,7 +87,8 @@ def encode():
 def means():
     """Values that a generator both sides have makes: the bits of x[i] are known without a file."""
     cases = []
-    for count in list(range(1, 80)) + [127, 128, 129, 511, 512, 640, 1000, 2560, 4099, 10240, 20480, 20483, 65536, 176128]:
+    long = [127, 128, 129, 511, 512, 640, 1000, 2560, 4099, 10240, 20480, 20483, 65536, 176128]
+    for count in [*range(1, 80), *long]:
         index = torch.arange(count, dtype=torch.int64)
         mixed = (index * 2654435761 + 12345) % 4294967296
         values = (mixed >> 8).to(torch.float32) * 2.0 ** -26

@@ -6,7 +6,8 @@ blocks.gguf     a tensor of every type that is decoded; expected.safetensors has
 gemma3.gguf     a complete tiny Gemma 3 with a vocabulary; gemma3-base/ is what intentd must build of it, byte for byte:
                 gguf dequantises, torch rounds, bitsandbytes quantises, safetensors and protobuf write.
 
-Run: python Tests/oracle/checkpoint_gguf.py MODEL.gguf      (needs gguf, torch, bitsandbytes, safetensors, sentencepiece)
+Run: python Tests/oracle/checkpoint_gguf.py MODEL.gguf      (needs gguf, torch, transformers, bitsandbytes,
+     safetensors, sentencepiece)
 MODEL.gguf is the real base model, put together from its chunks.
 """
 import json

@@ -164,7 +164,11 @@ public struct BaseModelBuilder: Sendable {
         try wrapping(ModelBuildError.selfCheck) { () throws(CheckpointError) in
             let folder = try CheckpointFolder(path: path)
             for name in folder.tensors.names where QuantizedMatrix.isQuantized(name, in: folder.tensors) {
-                do throws(QuantizationError) { _ = try QuantizedMatrix(name, in: folder.tensors) } catch { throw .quantization(error) }
+                do throws(QuantizationError) {
+                    _ = try QuantizedMatrix(name, in: folder.tensors)
+                } catch {
+                    throw .quantization(error)
+                }
             }
         }
     }

@@ -11,7 +11,9 @@ struct Gemma3GGUF: ModelSource {
     init(_ file: GGUFFile) throws(ModelBuildError) {
         self.file = file
         let gguf = ModelBuildError.gguf
-        let architecture = try wrapping(gguf) { () throws(GGUFError) in try file.stringIfPresent("general.architecture") }
+        let architecture = try wrapping(gguf) { () throws(GGUFError) in
+            try file.stringIfPresent("general.architecture")
+        }
         guard architecture == "gemma3" else {
             throw .unsupportedArchitecture(path: file.path, name: architecture ?? "none")
         }
@@ -135,97 +137,5 @@ struct Gemma3GGUF: ModelSource {
             throw .unknownTensor(path: file.path, tensor: stray.name)
         }
         return result
-    }
-}
-
-/// The sizes of a Gemma 3 model, from the metadata.
-struct Gemma3Shape {
-    let vocabularySize: Int
-    let hiddenSize: Int
-    let intermediateSize: Int
-    let layers: Int
-    let heads: Int
-    let keyValueHeads: Int
-    let headDimension: Int
-    let positions: Int
-    let window: Int
-    let normEpsilon: Double
-    let queryScalar: Int
-    let softcap: Double?
-
-    init(_ file: GGUFFile) throws(GGUFError) {
-        func extent(_ key: String, limit: Int = ModelConfiguration.extentLimit) throws(GGUFError) -> Int {
-            let value = try file.integer("gemma3." + key)
-            guard (1...limit).contains(value) else {
-                throw .wrongKeyType(path: file.path, key: "gemma3." + key, expected: "a size from 1 to \(limit)")
-            }
-            return value
-        }
-        vocabularySize = try file.array("tokenizer.ggml.tokens").count
-        hiddenSize = try extent("embedding_length")
-        intermediateSize = try extent("feed_forward_length")
-        layers = try extent("block_count", limit: ModelConfiguration.layerLimit)
-        heads = try extent("attention.head_count", limit: 1 << 16)
-        keyValueHeads = try extent("attention.head_count_kv", limit: 1 << 16)
-        headDimension = try extent("attention.key_length", limit: 1 << 12)
-        positions = try extent("context_length")
-        window = try extent("attention.sliding_window")
-        // Stored as f32; the shortest decimal that rounds to it is what the model's author wrote.
-        let epsilon = Float(try file.doubleIfPresent("gemma3.attention.layer_norm_rms_epsilon") ?? 1e-6)
-        normEpsilon = Double(epsilon.description) ?? Double(epsilon)
-        // Only the 27B model, the one with 62 layers, scales by the width of a head's share instead of the head's.
-        queryScalar = layers == 62 ? hiddenSize / heads : headDimension
-        softcap = try file.doubleIfPresent("gemma3.final_logit_softcapping")
-    }
-}
-
-/// One tensor of Gemma 3: its name in GGUF, its name in transformers, its shape and its kind.
-struct Gemma3Part {
-    enum Kind { case embedding, linear, norm }
-
-    let stored: String
-    let name: String
-    let shape: [Int]
-    let kind: Kind
-
-    static func all(_ shape: Gemma3Shape, untied: Bool) -> [Gemma3Part] {
-        let hidden = shape.hiddenSize
-        let table = [shape.vocabularySize, hidden]
-        var parts = [
-            Gemma3Part(
-                stored: "token_embd.weight", name: "model.embed_tokens.weight", shape: table, kind: .embedding),
-            Gemma3Part(stored: "output_norm.weight", name: "model.norm.weight", shape: [hidden], kind: .norm),
-        ]
-        if untied {
-            parts.append(Gemma3Part(stored: "output.weight", name: "lm_head.weight", shape: table, kind: .embedding))
-        }
-        let query = shape.heads * shape.headDimension
-        let keyValue = shape.keyValueHeads * shape.headDimension
-        let head = shape.headDimension
-        let inner = shape.intermediateSize
-        let layer: [(String, String, [Int])] = [
-            ("attn_q", "self_attn.q_proj", [query, hidden]),
-            ("attn_k", "self_attn.k_proj", [keyValue, hidden]),
-            ("attn_v", "self_attn.v_proj", [keyValue, hidden]),
-            ("attn_output", "self_attn.o_proj", [hidden, query]),
-            ("ffn_gate", "mlp.gate_proj", [inner, hidden]),
-            ("ffn_up", "mlp.up_proj", [inner, hidden]),
-            ("ffn_down", "mlp.down_proj", [hidden, inner]),
-            ("attn_q_norm", "self_attn.q_norm", [head]),
-            ("attn_k_norm", "self_attn.k_norm", [head]),
-            ("attn_norm", "input_layernorm", [hidden]),
-            ("post_attention_norm", "post_attention_layernorm", [hidden]),
-            ("ffn_norm", "pre_feedforward_layernorm", [hidden]),
-            ("post_ffw_norm", "post_feedforward_layernorm", [hidden]),
-        ]
-        for index in 0..<shape.layers {
-            for (stored, name, shape) in layer {
-                parts.append(
-                    Gemma3Part(
-                        stored: "blk.\(index).\(stored).weight", name: "model.layers.\(index).\(name).weight",
-                        shape: shape, kind: shape.count == 1 ? .norm : .linear))
-            }
-        }
-        return parts
     }
 }

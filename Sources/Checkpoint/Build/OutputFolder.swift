@@ -86,6 +86,7 @@ struct OutputFolder: ~Copyable {
             try FileSystem.synchronize(folder: parent)
             if replaces { try FileSystem.remove(old) }
         } catch {
+            try? FileSystem.remove(path)
             throw .file(error)
         }
     }

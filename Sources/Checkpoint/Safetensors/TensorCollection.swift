@@ -35,7 +35,8 @@ public struct TensorCollection: Sendable {
             guard let file = value.string else {
                 throw .indexMalformed(path: path, reason: "the file of tensor \(tensor) is not a string")
             }
-            guard !file.isEmpty, file != ".", file != "..", !file.utf8.contains(UInt8(ascii: "/")), !file.utf8.contains(0)
+            guard !file.isEmpty, file != ".", file != "..",
+                !file.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 })
             else { throw .indexUnsafeName(path: path, file: file) }
             owners[tensor] = file
             names.insert(file)

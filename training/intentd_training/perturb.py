@@ -5,10 +5,11 @@ import string
 NEIGHBOURS = {
     "a": "qwsz", "b": "vghn", "c": "xdfv", "d": "serfcx", "e": "wsdr", "f": "drtgvc", "g": "ftyhbv", "h": "gyujnb",
     "i": "ujko", "j": "huikmn", "k": "jiolm", "l": "kop", "m": "njk", "n": "bhjm", "o": "iklp", "p": "ol", "q": "wa",
-    "r": "edft", "s": "awedxz", "t": "rfgy", "u": "yhji", "v": "cfgb", "w": "qase", "x": "zsdc", "y": "tghu", "z": "asx",
+    "r": "edft", "s": "awedxz", "t": "rfgy", "u": "yhji", "v": "cfgb", "w": "qase", "x": "zsdc", "y": "tghu",
+    "z": "asx",
 }
-OPENINGS = ["hi ", "Hello, ", "hey there, ", "good morning. ", "Hi team, ", "please help: ", "um ", "ok so ", "Dear bank, ",
-            "hello??? ", "... ", "- "]
+OPENINGS = ["hi ", "Hello, ", "hey there, ", "good morning. ", "Hi team, ", "please help: ", "um ", "ok so ",
+            "Dear bank, ", "hello??? ", "... ", "- "]
 CLOSINGS = [" thanks", " Thank you!", " pls", " please help", " asap", " !!!", " :(", " cheers", " Thanks in advance.",
             " sent from my phone", " ???", " ..."]
 

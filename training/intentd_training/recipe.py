@@ -26,7 +26,8 @@ class Recipe(dict):
     def shape(self, device: str, layers: int = 18, epochs: float | None = None, **changes) -> StackShape:
         optimiser, lora = self["optimiser"], self["lora"]
         values = dict(layers=layers, rank=lora["rank"], alpha=lora["alpha"], warmup=optimiser["warmup"],
-                      decay=optimiser["decay"], device=device, compiled=self.get("compiled", False), graph=self.get("graph", True),
+                      decay=optimiser["decay"], device=device, compiled=self.get("compiled", False),
+                      graph=self.get("graph", True),
                       dtype=torch.bfloat16 if device == "cuda" else torch.float32,
                       epochs=optimiser["epochs"] if epochs is None else epochs)
         return StackShape(**{**values, **changes})

@@ -1,28 +1,30 @@
 """The stages on a GPU. `python -m intentd_training.stages STAGE --work W --results R [options]`
 
-Cross-validation (every fold has its own teachers, messages and students; nothing of a held-out fold is seen):
-    teachers --names a,b    fold models of the named teachers, and their out-of-fold logits
+train.sh runs, validate.sh runs after it with the same folders:
+    mpnet [--final]         fold models of the second base and their out-of-fold logits; with --final, on all rows
+    teachers --names a,b    fold models of the named teachers and their out-of-fold logits
+    teach --names a,b       the same on all rows, several seeds each
+    generate [--final]      generators and the messages that they write, for each fold or from all rows
+    label [--final]         the teachers' mean probabilities for those messages
+    final --layers N        students on all rows, and the mean of their seeds
     pairs                   models without two folds: out-of-fold logits inside each outer training set
-    mpnet [--pairs]         the same with the second base
-    generate                fold generators and the messages that they write
-    label                   the fold teachers' mean probabilities for those messages
-    students --names a,b    fold students, their held-out logits, features, and robustness
-On all rows:
-    generate --final, then teach --names ..., label --final, final --layers N
+    students --names a,b    fold students, their held-out logits, features and robustness
+    floor --layers N        one adapter on hard labels, without distillation
 """
 import argparse
 import json
-import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from . import generator, merge
+from .calibration import softmax
 from .messages import MAX_TOKENS, Pool
 from .recipe import Recipe
-from .trainer import CLASSES, Job, Part, Settings, Stack, StackShape, predict, train
-from .workspace import Workspace, softmax
+from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
+from .workspace import Workspace
 
 #: Student experiments: what a fold student learns from.
 STUDENTS = {
@@ -76,7 +78,8 @@ class Stages:
             layers = min(layers, 2)
         if mpnet:
             table = recipe["mpnet"]
-            return recipe.shape(self.device, layers if self.smoke else 12, self.limit(table["epochs"]), rank=table["rank"], alpha=table["alpha"])
+            return recipe.shape(self.device, layers if self.smoke else 12, self.limit(table["epochs"]),
+                                rank=table["rank"], alpha=table["alpha"])
         return recipe.shape(self.device, layers, self.limit(epochs or recipe["optimiser"]["epochs"]))
 
     def limit(self, epochs):
@@ -95,8 +98,8 @@ class Stages:
     def teachers(self, names: list[str], layers: int, tag: str, epochs=None) -> None:
         work = self.work
         count = int(work.folds.max()) + 1
-        stack, pool = self.teacher_stack(names, [work.train_rows(f) for f in range(count)], "teachers " + ",".join(names),
-                                         layers, epochs=epochs)
+        sets = [work.train_rows(f) for f in range(count)]
+        stack, pool = self.teacher_stack(names, sets, "teachers " + ",".join(names), layers, epochs=epochs)
         held = [work.held_rows(f) for f in range(count)] * len(names)
         self.keep_folds(names, tag, stack, pool, held)
 
@@ -406,7 +409,7 @@ def main() -> None:
     parser.add_argument("--work", required=True)
     parser.add_argument("--results", required=True)
     parser.add_argument("--keep", default="/tmp", help="where models that later stages need are kept")
-    parser.add_argument("--recipe", default=str(__import__("pathlib").Path(__file__).parents[1] / "recipe.toml"))
+    parser.add_argument("--recipe", default=str(Path(__file__).parents[1] / "recipe.toml"))
     parser.add_argument("--names", default="")
     parser.add_argument("--layers", type=int, default=18)
     parser.add_argument("--tag", default="")

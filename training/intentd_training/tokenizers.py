@@ -41,7 +41,8 @@ def write_gemma_model(gguf: str, path: str) -> None:
         item = model.pieces.add()
         # GGUF holds USER_DEFINED runs of spaces as spaces; the model proto has them as U+2581.
         item.piece = piece.replace(" ", "\u2581") if kind == 4 else piece
-        item.score, item.type = float(score), int(kind)
+        # GGUF calls <unk> CONTROL; sentencepiece before 0.2.3 refuses a model without an UNKNOWN piece.
+        item.score, item.type = float(score), 2 if piece == "<unk>" else int(kind)
     trainer, normalizer = model.trainer_spec, model.normalizer_spec
     trainer.model_type, trainer.vocab_size, trainer.byte_fallback = 2, len(model.pieces), True
     trainer.pad_id, trainer.eos_id, trainer.bos_id, trainer.unk_id = 0, 1, 2, 3

@@ -4,7 +4,7 @@ import queue
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ import torch
 from . import losses
 from .base import BasePack
 from .gemma import Gemma3Stack
-from .messages import MAX_TOKENS, ROW, Pool, deal, pack, pinned, rows_needed, to_device
+from .messages import ROW, Pool, deal, pack, pinned, rows_needed, to_device
 from .mpnet import MPNetStack
 from .parameters import AdamW, ParameterBank
 

@@ -10,12 +10,6 @@ from .tokenizers import GemmaTokenizer, MPNetTokenizer
 from .trainer import CLASSES
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(np.float32)
-    share = np.exp(logits - logits.max(-1, keepdims=True))
-    return share / share.sum(-1, keepdims=True)
-
-
 class Workspace:
     """What `prepare` wrote, and where the later stages keep theirs (`results`)."""
 

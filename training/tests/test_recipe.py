@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from intentd_training import calibration, fourbit, losses, merge, peft_files, perturb
+from intentd_training import calibration, finish, fourbit, losses, merge, peft_files, perturb, prepare
 from intentd_training.base import BasePack
 from intentd_training.messages import MAX_TOKENS, ROW, Pool, deal, pack
 from intentd_training.mpnet import TARGETS as MPNET_TARGETS
@@ -281,3 +281,22 @@ def test_recipe_reads():
     split = TRAINING / "split.json"
     if split.exists():
         assert len(json.loads(split.read_text())["fold_of_row"]) > 0
+
+
+def test_measured_settings_are_what_the_engine_reads():
+    source = np.random.default_rng(1)
+    label = source.integers(0, CLASSES, 300)
+    logits = source.normal(size=(300, CLASSES))
+    logits[np.arange(300), label] += 9
+    outside = source.normal(size=(80, CLASSES)) * 0.1
+    table = {"min_confidence": 0.3, "energy": 4.7, "teacher_temperature": 0.86}
+    settings, found = finish.measure(logits, label, outside, table)
+    assert found["outside_abstained"] == 100 and found["lost"] < 5 and found["accuracy"] > 95
+    assert settings["calibration"]["temperature"] > 0
+    assert settings["abstention"]["out_of_scope"] == {"method": "energy", "threshold": 4.7}
+
+
+def test_held_out_messages_name_every_intent_but_one():
+    pairs = [line.split("\t") for line in prepare.read_lines(TRAINING / "data" / "held_out.tsv")]
+    labels = json.loads((TRAINING.parent / "models" / "adapter" / "labels.json").read_text())
+    assert all(len(p) == 2 for p in pairs) and set(labels) - {p[0] for p in pairs} == {"get_physical_card"}

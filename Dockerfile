@@ -56,7 +56,7 @@ RUN --mount=type=bind,from=model-downloads,source=/,target=/src/models/downloads
  && install -D -m 0644 -t /licences models/downloads/GEMMA_TERMS.html models/downloads/NOTICE.md
 COPY models/adapter /models/adapter
 # Times of their own would make another layer of the same bytes, to be pulled again by every node.
-RUN find /models /licences -exec touch --no-dereference --date=@0 {} +
+RUN chmod -R a+rX /models /licences && find /models /licences -exec touch --no-dereference --date=@0 {} +
 
 FROM ${DEBIAN_IMAGE} AS model-none
 RUN mkdir -p /models /licences

@@ -47,6 +47,8 @@ case $command in
       trap 'rm -rf "$draft"' EXIT
       cp -RL "$folder" "$draft"
       [ "$(digest "$draft")" = "$(basename "$name")" ] || fail "the copy differs from $folder; is it being written?"
+      # Servers run as another user.
+      chmod -R a+rX "$draft"
       sync "$draft"/* "$draft"
       mv -T "$draft" "$store/$name"
     fi

@@ -14,6 +14,7 @@ from samples import ROOT, messages
 
 pytest.importorskip("pyspark")
 COUNT, PARTITIONS = 120, 3
+BLANK = 100
 
 
 def job(folder: pathlib.Path, intentd: str, models: str, source: pathlib.Path, *options: str):
@@ -37,26 +38,32 @@ def parts(folder: pathlib.Path) -> list[list[dict]]:
 def source(tmp_path) -> pathlib.Path:
     file = tmp_path / "messages.txt"
     texts = messages(COUNT)
-    texts[10] = ""
+    texts[BLANK] = ""
     file.write_text("\n".join(texts) + "\n")
     return file
 
 
-def expected(intentd: str, models: str, source: pathlib.Path) -> dict[int, str]:
-    """Intents by line number, from one run over the whole file."""
+def key(answer: dict) -> int:
+    """The line that an answer is for."""
+    return answer["line"] if "error" in answer else answer["id"]
+
+
+def expected(intentd: str, models: str, source: pathlib.Path) -> dict[int, str | None]:
+    """Intents by line number, from one run over the whole file; one line is blank, which is an error."""
     with source.open() as file:
         done = subprocess.run([intentd, "score", "--model", models, "--format", "text"], stdin=file, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    return {answer["id"]: answer["intent"] for answer in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 3, done.stderr
+    return {key(answer): answer.get("intent") for answer in map(json.loads, done.stdout.splitlines())}
 
 
-def check(folder, wanted: dict[int, str]) -> None:
+def check(folder, wanted: dict[int, str | None]) -> None:
     """Every line answered once, in order in its partition and over the partitions, over two partitions at least."""
     found = parts(folder)
     assert sum(1 for part in found if part) >= 2
-    ids = [answer["id"] for part in found for answer in part]
-    assert ids == sorted(wanted)
-    assert {answer["id"]: answer["intent"] for part in found for answer in part} == wanted
+    answers = [answer for part in found for answer in part]
+    assert [key(answer) for answer in answers] == list(range(1, COUNT + 1))
+    assert {key(answer): answer.get("intent") for answer in answers} == wanted
+    assert [key(answer) for answer in answers if "error" in answer] == [BLANK + 1]
 
 
 def test_every_line_once_in_order(tmp_path, intentd, models, source):
@@ -98,6 +105,6 @@ def test_bad_lines_are_answers(tmp_path, intentd, models):
     done = job(tmp_path, intentd, models, file, "--format", "jsonl")
     assert done.returncode == 0, done.stderr[-3000:]
     answers = [answer for part in parts(tmp_path) for answer in part]
-    assert len(answers) == 40 and "error" in answers[25]
+    assert len(answers) == 40 and answers[25]["line"] == 26 and "error" in answers[25]
     assert [answer.get("id") for answer in answers if "error" not in answer] == [
         f"m{number}" for number in range(40) if number != 25]

@@ -5,8 +5,8 @@
 
 Every line of the input has one answer; the answers of a partition are in the order of its lines, and the parts of the
 output in the order of the input. A worker that dies has its partition done again by Spark, whose output committer lets
-only the attempt that finished be seen. In a text file the id of an answer is the line's number, from 1; blank lines have
-a number but no answer. JSON Lines keep their own ids.
+only the attempt that finished be seen. In a text file the id of an answer is the line's number in the whole input, from 1;
+JSON Lines keep their own ids. A line that cannot be scored, such as a blank one, is answered by {"line":N,"error":...}.
 
 A process is started for each partition and loads the model, so choose partitions that take minutes, and give each task
 as many cores as `--threads` (`spark.task.cpus`).
@@ -15,9 +15,11 @@ as many cores as `--threads` (`spark.task.cpus`).
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shlex
 import sys
+from collections.abc import Iterable, Iterator
 
 from pyspark import RDD
 from pyspark.sql import SparkSession
@@ -29,13 +31,30 @@ def pipe_command(intentd: str, options: list[str]) -> str:
     return shlex.join(["sh", "-c", f"{scorer}; status=$?; [ $status -eq 3 ] || exit $status"])
 
 
-def records(lines: RDD, is_text: bool) -> RDD:
-    """JSON Lines with an id each: a text line's number in the whole input."""
-    if not is_text:
-        return lines
-    numbered = lines.zipWithIndex()
-    return (numbered.filter(lambda pair: pair[0].strip())
-            .map(lambda pair: json.dumps({"id": pair[1] + 1, "text": pair[0]}, ensure_ascii=False)))
+def line_offsets(lines: RDD) -> list[int]:
+    """How many lines of the input come before each partition."""
+    counts = lines.mapPartitions(lambda part: [sum(1 for _ in part)]).collect()
+    return [0, *itertools.accumulate(counts)]
+
+
+def records(lines: RDD, offsets: list[int]) -> RDD:
+    """Text lines as JSON Lines whose id is the line's number in the whole input."""
+    def numbered(index: int, part: Iterable[str]) -> Iterator[str]:
+        for number, text in enumerate(part, offsets[index] + 1):
+            yield json.dumps({"id": number, "text": text}, ensure_ascii=False)
+    return lines.mapPartitionsWithIndex(numbered)
+
+
+def with_input_lines(answers: RDD, offsets: list[int]) -> RDD:
+    """Answers whose line numbers, which only errors have, count from the beginning of the whole input."""
+    def shifted(index: int, part: Iterable[str]) -> Iterator[str]:
+        for answer in part:
+            if answer.startswith('{"line":'):
+                fields = json.loads(answer)
+                fields["line"] += offsets[index]
+                answer = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+            yield answer
+    return answers.mapPartitionsWithIndex(shifted)
 
 
 def main(arguments: list[str]) -> None:
@@ -51,10 +70,11 @@ def main(arguments: list[str]) -> None:
     spark = SparkSession.builder.appName("intentd-score").getOrCreate()
     try:
         lines = spark.sparkContext.textFile(options.input, minPartitions=options.partitions)
+        offsets = line_offsets(lines)
+        asked = records(lines, offsets) if options.format == "text" else lines
         # checkCode: a scorer that fails or is killed fails its task, which Spark runs again.
-        answers = records(lines, options.format == "text").pipe(
-            pipe_command(options.intentd, options.rest), checkCode=True)
-        answers.saveAsTextFile(options.output)
+        answers = asked.pipe(pipe_command(options.intentd, options.rest), checkCode=True)
+        with_input_lines(answers, offsets).saveAsTextFile(options.output)
     finally:
         spark.stop()
 

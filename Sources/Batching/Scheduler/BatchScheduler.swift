@@ -84,7 +84,7 @@ public struct BatchScheduler<Payload> {
             totals.refused += rows.count
             return .failure(refusal)
         }
-        for candidate in candidates { queue.insert(candidate) }
+        queue.insert(sorted: candidates)
         totals.admitted += rows.count
         nextID += rows.count
         return .success(nextID - rows.count..<nextID)

@@ -18,6 +18,20 @@ struct DeadlineQueue<Payload> {
         tokens += request.tokens
     }
 
+    /// Adds requests that are in order. O(n + m), whatever the order of what is there: a call may have thousands of rows.
+    mutating func insert(sorted new: [Request<Payload>]) {
+        if new.count == 1 { return insert(new[0]) }
+        var merged: [Request<Payload>] = []
+        merged.reserveCapacity(requests.count + new.count)
+        var old = requests[...]
+        for request in new {
+            while let first = old.first, first.precedes(request) { merged.append(old.removeFirst()) }
+            merged.append(request)
+            tokens += request.tokens
+        }
+        requests = merged + old
+    }
+
     /// Takes out what `isTaken` says, in order. O(n).
     mutating func remove(where isTaken: (Request<Payload>) -> Bool) -> [Request<Payload>] {
         var taken: [Request<Payload>] = []

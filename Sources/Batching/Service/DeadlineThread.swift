@@ -8,16 +8,13 @@ struct DeadlineThread: Sendable {
         while true {
             let event = core.wait(on: .deadlines, until: { $0.nextDeadlineEvent(now: .now) })
             switch event {
-            case .expired(let completions): completions.resume()
+            case .expired(let completions):
+                completions.resume()
+                core.signal(.work)
             case .stalled(let state):
                 core.withLock { $0.end(state, error: .notReady) }.resume()
                 observer?.stateChanged(state)
-                let (stops, drains, replacement) = core.withLock {
-                    ($0.takeStopWaiters(), $0.takeDrainWaiters(), $0.takeReplacement())
-                }
-                replacement?.handover.engine.stop()
-                replacement?.continuation.resume(returning: .failure(.notReady))
-                for waiter in stops + drains { waiter.resume() }
+                core.withLock { $0.takeLastWaiters() }.resume(error: .notReady)
                 return
             case .end: return
             }

@@ -82,7 +82,7 @@ public final class EngineService: Sendable {
                 submit(call, messages, arrival: arrival, deadline: deadline, continuation)
             }
         } onCancel: {
-            core.withLock { $0.cancel(call: call) }.resume()
+            cancel(call)
         }.get()
     }
 
@@ -100,8 +100,14 @@ public final class EngineService: Sendable {
             core.signal(.work)
             if wakesDeadlineThread { core.signal(.deadlines) }
             // Cancelled before the call was known: the handler found nothing.
-            if Task.isCancelled { core.withLock { $0.cancel(call: call) }.resume() }
+            if Task.isCancelled { cancel(call) }
         }
+    }
+
+    private func cancel(_ call: Int) {
+        core.withLock { $0.cancel(call: call) }.resume()
+        // It may have been the last that a drain waits for.
+        core.signal(.work)
     }
 }
 

@@ -43,18 +43,13 @@ struct EngineThread: Sendable {
         var engine = first
         var model = firstModel
         while true {
-            let (step, completions) = core.wait(on: .work) { core -> (ServiceCore.Step?, [ServiceCore.Completion])? in
-                let now = ContinuousClock.now
-                let expired = core.expire(now: now)
-                let step = core.nextStep(now: now)
-                return step == nil && expired.isEmpty ? nil : (step, expired)
-            }
-            completions.resume()
-            switch step {
+            let turn = core.wait(on: .work) { $0.nextTurn(now: .now) }
+            turn.completions.resume()
+            for waiter in turn.drained { waiter.resume() }
+            switch turn.step {
             case nil: continue
             case .run(let batch)?:
                 runBatch(batch, engine, model)
-                answerDrain()
             case .replace(let replacement)?:
                 let old = EngineHandover(engine)
                 engine = replacement.handover.engine
@@ -93,8 +88,10 @@ struct EngineThread: Sendable {
     }
 
     private func end() {
-        core.withLock { $0.end(.stopped, error: .draining) }.resume()
-        observer?.stateChanged(.stopped)
+        let (completions, state) = core.withLock { ($0.end(.stopped, error: .draining), $0.state) }
+        completions.resume()
+        // A service that has failed has said so already.
+        if state == .stopped { observer?.stateChanged(state) }
         answerEnd()
     }
 
@@ -102,17 +99,9 @@ struct EngineThread: Sendable {
         for waiter in core.withLock({ $0.takeStartWaiters() }) { waiter.resume(returning: result) }
     }
 
-    private func answerDrain() {
-        for waiter in core.withLock({ $0.takeDrainWaiters() }) { waiter.resume() }
-    }
-
     private func answerEnd() {
-        answerDrain()
-        let (waiters, replacement) = core.withLock { ($0.takeStopWaiters(), $0.takeReplacement()) }
+        core.withLock { $0.takeLastWaiters() }.resume(error: .draining)
         core.signal(.deadlines)
-        replacement?.handover.engine.stop()
-        replacement?.continuation.resume(returning: .failure(.draining))
-        for waiter in waiters { waiter.resume() }
     }
 }
 

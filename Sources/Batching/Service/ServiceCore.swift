@@ -149,16 +149,25 @@ struct ServiceCore: Sendable {
         return startWaiters
     }
 
-    /// Those that wait for the end of draining, if it is there.
-    mutating func takeDrainWaiters() -> [CheckedContinuation<Void, Never>] {
-        guard isDrained else { return [] }
-        defer { drainWaiters = [] }
-        return drainWaiters
+    /// Everyone who waits for an end that is there now, and the engine that nobody will take any more.
+    mutating func takeLastWaiters() -> LastWaiters {
+        defer {
+            drainWaiters = []
+            stopWaiters = []
+        }
+        return LastWaiters(waiters: drainWaiters + stopWaiters, replacement: takeReplacement())
     }
 
-    mutating func takeStopWaiters() -> [CheckedContinuation<Void, Never>] {
-        defer { stopWaiters = [] }
-        return stopWaiters
+    struct LastWaiters: Sendable {
+        fileprivate let waiters: [CheckedContinuation<Void, Never>]
+        fileprivate let replacement: Replacement?
+
+        /// - Parameter error: for who asked for a replacement.
+        func resume(error: BatchingError) {
+            replacement?.handover.engine.stop()
+            replacement?.continuation.resume(returning: .failure(error))
+            for waiter in waiters { waiter.resume() }
+        }
     }
 
     // MARK: Replacing the engine
@@ -246,7 +255,24 @@ struct ServiceCore: Sendable {
     // MARK: The engine thread
 
     /// The engine is idle: what now? Nil if there is nothing to do yet.
-    mutating func nextStep(now: Instant) -> Step? {
+    mutating func nextTurn(now: Instant) -> Turn? {
+        let expired = expire(now: now)
+        let step = nextStep(now: now)
+        var drained: [CheckedContinuation<Void, Never>] = []
+        if isDrained { swap(&drained, &drainWaiters) }
+        if step == nil, expired.isEmpty, drained.isEmpty { return nil }
+        return Turn(step: step, completions: expired, drained: drained)
+    }
+
+    /// What the engine thread does next, and whom it tells before.
+    struct Turn: Sendable {
+        let step: Step?
+        let completions: [Completion]
+        /// Everything admitted has been answered: what these waited for.
+        let drained: [CheckedContinuation<Void, Never>]
+    }
+
+    private mutating func nextStep(now: Instant) -> Step? {
         if let replacement = takeReplacement() { return .replace(replacement) }
         if let batch = scheduler?.nextBatch(now: now) { return .run(batch) }
         return isStopping ? .end : nil

@@ -7,7 +7,7 @@ import Glibc
 ///
 /// `@unchecked Sendable`: `value` is touched only with the mutex held; the POSIX objects are initialised once, never
 /// moved (they live in their own allocations) and are made for use from many threads.
-final class Monitor<Value>: @unchecked Sendable {
+final class Monitor<Value: Sendable>: @unchecked Sendable {
     /// Who is waiting.
     enum Condition: Int {
         /// The engine thread, for a batch.

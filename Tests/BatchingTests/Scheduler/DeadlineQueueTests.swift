@@ -25,6 +25,22 @@ import Testing
         }
     }
 
+    @Test func mergingEqualsInsertingOneByOne() {
+        var random = SeededGenerator(seed: 6)
+        var merged = DeadlineQueue<Int>(), single = DeadlineQueue<Int>()
+        var id = 0
+        for _ in 0..<50 {
+            let new = (0..<Int.random(in: 0...30, using: &random)).map { _ in
+                id += 1
+                return request(id, Double(Int.random(in: 0..<20, using: &random)), tokens: id % 5)
+            }.sorted { $0.precedes($1) }
+            merged.insert(sorted: new)
+            for request in new { single.insert(request) }
+            #expect(merged.requests.map(\.id) == single.requests.map(\.id))
+            #expect(merged.tokens == single.tokens)
+        }
+    }
+
     @Test func removesExpiredOnly() {
         var queue = DeadlineQueue<Int>()
         for (id, deadline) in [3.0, 1, 2, 5].enumerated() { queue.insert(request(id, deadline)) }

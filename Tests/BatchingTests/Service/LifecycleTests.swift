@@ -136,3 +136,19 @@ import Testing
         #expect(totals.failed == 2)
     }
 }
+
+/// What comes at the same moment, many times over.
+@Suite struct LifecycleRaceTests {
+    @Test(arguments: 0..<100) func drainingEndsWhenTheLastCallerLeaves(round: Int) async throws {
+        let service = EngineService(configuration: BatchingConfiguration(latencyBound: .seconds(20))) { FakeEngine() }
+        try await service.start()
+        let calls = (0..<4).map { _ in Task { try await service.classify(TokenizedMessage(ids: [1])) } }
+        if round % 2 == 0 { await Task.yield() }
+        async let drained: Void = service.drain()
+        for call in calls { call.cancel() }
+        await drained
+        for call in calls { _ = await call.result }
+        await service.stop()
+        #expect(service.state == .stopped)
+    }
+}

@@ -1,0 +1,183 @@
+"""The life of a real server: tokens read again, adapters swapped and rolled back under load, SIGTERM under full load,
+kill -9 and restart.
+
+Usage: lifecycle.py INTENTD MODEL_DIR
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import requests
+
+TOKEN, RENEWED = "first-token-0123456789", "second-token-0123456789"
+
+
+def check(condition, what):
+    if not condition:
+        raise SystemExit(f"lifecycle.py: {what}")
+    print(f"ok: {what}", flush=True)
+
+
+def wait(condition, what, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit(f"lifecycle.py: not within {seconds} s: {what}")
+        time.sleep(0.05)
+    print(f"ok: {what}", flush=True)
+
+
+class Server:
+    def __init__(self, binary, model, log, *options):
+        self.log = open(log, "a")
+        self.start = time.monotonic()
+        self.process = subprocess.Popen(
+            [binary, "serve", "--model", model, "--port", "0", "--latency-bound-ms", "5000", *options],
+            stderr=subprocess.PIPE, text=True)
+        self.port = None
+        threading.Thread(target=self._read, daemon=True).start()
+        wait(lambda: self.port is not None or self.process.poll() is not None, "the server listens")
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.log.write(line)
+            self.log.flush()
+            if '"message":"listening"' in line:
+                self.port = json.loads(line)["port"]
+
+    def ready(self):
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def metric(self, name):
+        headers = {"Authorization": f"Bearer {RENEWED}"}
+        for line in requests.get(f"{self.url}/metrics", headers=headers).text.splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[-1])
+        raise SystemExit(f"lifecycle.py: no metric {name}")
+
+
+class Load:
+    """Clients that ask one after the other, each on its own connection, until told to stop."""
+
+    def __init__(self, url, clients=8, token=None):
+        self.url, self.headers = url, {"Authorization": f"Bearer {token}"} if token else {}
+        self.answers, self.broken, self.versions = {}, [], []
+        self.running, self.lock = True, threading.Lock()
+        self.threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def _ask(self):
+        session = requests.Session()
+        while self.running:
+            try:
+                answer = session.post(f"{self.url}/classify", json={"text": "my card is lost", "threshold": 0},
+                                      headers=self.headers, timeout=20)
+                body = answer.json()
+                with self.lock:
+                    self.answers[answer.status_code] = self.answers.get(answer.status_code, 0) + 1
+                    if answer.status_code == 200:
+                        self.versions.append(body["model"]["version"])
+            except requests.RequestException as error:
+                if "Connection refused" in str(error):
+                    return
+                with self.lock:
+                    self.broken.append(f"{type(error).__name__}: {error}")
+
+    def stop(self):
+        self.running = False
+        for thread in self.threads:
+            thread.join(30)
+
+
+def main():
+    binary, model = sys.argv[1], os.path.abspath(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "model")
+        os.makedirs(copy)
+        os.symlink(os.path.join(model, "base"), os.path.join(copy, "base"))
+        adapter = os.path.join(copy, "adapter")
+        shutil.copytree(os.path.join(model, "adapter"), adapter)
+        tokens = os.path.join(folder, "tokens")
+        with open(tokens, "w") as file:
+            file.write(TOKEN + "\n")
+        server = Server(binary, copy, os.path.join(folder, "log"), "--auth-tokens-file", tokens, "--drain-delay", "1")
+        try:
+            run(server, tokens, adapter)
+            restart(binary, copy, folder)
+        finally:
+            server.process.kill()
+
+
+def run(server, tokens, adapter):
+    wait(server.ready, "the server becomes ready")
+
+    def status(token):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.get(f"{server.url}/labels", headers=headers).status_code
+
+    check((status(None), status("wrong"), status(TOKEN)) == (401, 401, 200), "only the token opens")
+    with open(tokens, "w") as file:
+        file.write(RENEWED + "\n")
+    wait(lambda: status(RENEWED) == 200, "a new token is read without a restart")
+    check(status(TOKEN) == 401, "the old token is out")
+
+    load = Load(server.url, clients=4, token=RENEWED)
+    settings = os.path.join(adapter, "intentd.json")
+    weights = os.path.join(adapter, "adapter_model.safetensors")
+    with open(settings) as file:
+        description = json.load(file)
+    old, new = description.get("version", "0"), "swapped"
+    whole = open(weights, "rb").read()
+    with open(weights, "wb") as file:
+        file.write(whole[: len(whole) // 2])
+    rolled_back = 'intentd_model_replacements_total{outcome="rolled_back"}'
+    wait(lambda: server.metric(rolled_back) == 1, "a truncated adapter is refused")
+    check(server.ready(), "the old adapter serves on")
+    description["version"] = new
+    with open(weights, "wb") as file:
+        file.write(whole)
+    with open(settings, "w") as file:
+        json.dump(description, file)
+    wait(lambda: server.metric('intentd_model_replacements_total{outcome="replaced"}') >= 1, "a new adapter is taken")
+    wait(lambda: load.versions and load.versions[-1] == new, "answers name the new version")
+    load.stop()
+    check(set(load.answers) == {200} and not load.broken, f"no request was lost in the swap: {load.answers}")
+    check(set(load.versions) == {old, new}, "answers before the swap name the old version")
+
+    load = Load(server.url, clients=16, token=RENEWED)
+    wait(lambda: sum(load.answers.values()) > 50, "the server is under load")
+    started = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    wait(lambda: not server.ready(), "not ready at once", seconds=0.5)
+    code = server.process.wait(25)
+    load.stop()
+    check(code == 0, f"exit 0 after SIGTERM under load, {time.monotonic() - started:.1f} s")
+    check(set(load.answers) == {200} and not load.broken,
+          f"no request was lost in the stop: {load.answers} {load.broken[:3]}")
+
+
+def restart(binary, model, folder):
+    server = Server(binary, model, os.path.join(folder, "log"))
+    wait(server.ready, "ready again")
+    server.process.kill()
+    server.process.wait()
+    server = Server(binary, model, os.path.join(folder, "log"))
+    wait(server.ready, "ready after kill -9")
+    print(f"ready {time.monotonic() - server.start:.2f} s after the restart")
+    server.process.terminate()
+    check(server.process.wait(25) == 0, "exit 0")
+
+
+main()

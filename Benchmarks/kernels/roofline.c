@@ -240,7 +240,8 @@ int roofline(int argc, char **argv) {
                             const double time = time_calls(w, threads, budget);
                             if (cold) printf("| %.1f | %.1f ", products / time * 1e-9, (double)bytes / time * 1e-9);
                             else if (top > 0)
-                                printf("| %.1f | %.0f %% ", products / time * 1e-9, 100 * products / time / top / threads);
+                                printf("| %.1f | %.0f %% ", products / time * 1e-9,
+                                       100 * products / time / top / threads);
                             else printf("| %.1f | ", products / time * 1e-9);
                             fflush(stdout);
                         }

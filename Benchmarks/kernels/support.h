@@ -31,7 +31,9 @@ static inline float random_normal(random_source *r) {
     return (random_unit(r) + random_unit(r) + random_unit(r)) * 1.0f;
 }
 
-static inline int32_t random_below(random_source *r, int32_t bound) { return (int32_t)(random_bits(r) % (uint64_t)bound); }
+static inline int32_t random_below(random_source *r, int32_t bound) {
+    return (int32_t)(random_bits(r) % (uint64_t)bound);
+}
 
 /// Zeroed memory of exactly `bytes` bytes on 64 bytes, so that a sanitizer sees the first byte behind it.
 static inline void *aligned(size_t bytes) {
@@ -64,7 +66,8 @@ static inline ck_status pack(
         const size_t first = (size_t)p * CK_PANEL * (size_t)k;
         ck_status status = format == CK_NF4
                                ? t->pack_panel_nf4(
-                                     matrix, p, codes + first / 2, scales + first / CK_NF4_BLOCK, data + (size_t)p * bytes)
+                                     matrix, p, codes + first / 2, scales + first / CK_NF4_BLOCK,
+                                     data + (size_t)p * bytes)
                                : t->pack_panel(matrix, p, rows + first, k, data + (size_t)p * bytes);
         if (status != CK_OK) return status;
     }

@@ -8,7 +8,7 @@
 
 #if defined(__clang__)
 #pragma clang attribute push(                                                                                          \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),                        \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),                            \
     apply_to = function)
 #define CK_UNROLL _Pragma("clang loop unroll(full)")
 #define CK_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")

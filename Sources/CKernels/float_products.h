@@ -1,16 +1,18 @@
-// Products with f32 sums, for every SIMD level. Included behind the level's vocabulary. The level also defines
-// TILE_ROWS and BF16_TILE_ROWS (rows of a register tile over one panel), FLOAT_PANELS (panels of a tile of few rows, so that enough sums
-// are under way to hide the latency of a multiply-add) and WIDE_ROWS (rows of such a tile). For bf16 either BF16_PAIRS
-// is 0, and `v_bf16_even`, `v_bf16_odd` give elements 0 or 1 of V_WIDTH pairs of bf16 as f32; or it is 1, and
-// `v_dot_bf16(sums, x, weights)` adds the products of a pair at x and V_WIDTH pairs.
+// Products with f32 sums, for every SIMD level. Included behind the level's vocabulary. The level also defines:
+//   TILE_ROWS, BF16_TILE_ROWS: rows of a register tile over one panel;
+//   FLOAT_PANELS, WIDE_ROWS: panels of a tile of few rows, so that enough sums are under way to hide the latency of a
+//   multiply-add, and the most rows of such a tile;
+//   TILE_CASES, BF16_TILE_CASES, WIDE_CASES: CASE(1), CASE(2), ... up to those rows;
+//   BF16_PAIRS: 0, and `v_bf16_even`, `v_bf16_odd` give elements 0 or 1 of V_WIDTH pairs of bf16 as f32; or 1, and
+//   `v_dot_bf16(sums, x, weights)` adds the products of a pair at x and V_WIDTH pairs.
 //
 // Layout of a panel: CK_F32 [k][16]; CK_BF16 [k / 2][16][2], an odd k filled up with zeros.
 
 /// Vectors of a panel.
 enum { PANEL_VECTORS = CK_PANEL / V_WIDTH };
 
-/// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element is
-/// the same whatever the tile's shape.
+/// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element
+/// is the same whatever the tile's shape.
 ///
 /// `lda`: bytes from row to row; `ldb`: bytes from input to input of f32, not read for bf16; `panel_stride` in bytes;
 /// `first`: start from zero instead of c.
@@ -189,8 +191,8 @@ static void float_gemm(
                 for (int32_t p = 0; p < panels; p++) {
                     const int32_t out = (panel + p) * CK_PANEL;
                     store_row(
-                        y + (row + r) * ldy + out, sums + r * ldc + p * CK_PANEL, NULL, ck_min(CK_PANEL, matrix->n - out),
-                        flags);
+                        y + (row + r) * ldy + out, sums + r * ldc + p * CK_PANEL, NULL,
+                        ck_min(CK_PANEL, matrix->n - out), flags);
                 }
             }
         }

@@ -1,7 +1,8 @@
 // Products of quantised activations with int8 and NF4 weights, for every SIMD level. Included behind
 // `float_products.h` and `row_steps.h`. The level also defines:
-//   DEPTH_STEP, WEIGHT_ZERO, weight_byte_t: inputs that one multiply instruction sums (2 or 4); panels are laid out [k / DEPTH_STEP][16][DEPTH_STEP],
-//     each int8 weight plus WEIGHT_ZERO as a weight_byte_t;
+//   DEPTH_STEP: inputs that one multiply instruction sums (2 or 4); panels are laid out
+//   [k / DEPTH_STEP][16][DEPTH_STEP];
+//   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
 //   weight_t: type of a decoded weight; CODES[16]: NF4 values; CODE_LIMIT: the largest of them;
 //   quantised_rows(...), declared below;
 //   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.

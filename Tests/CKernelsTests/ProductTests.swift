@@ -34,7 +34,7 @@ struct ProductTests {
             let expected = try product.packed(by: level.twin).result()
             guard product.format == CK_BF16, level.roundsPairs else {
                 let difference = firstDifference(result, expected)
-                #expect(difference == nil, "\(product.format) \(product.outputs)x\(product.inputs), \(product.rows) rows")
+                #expect(difference == nil, "\(product.outputs)x\(product.inputs), \(product.rows) rows")
                 continue
             }
             for row in 0..<product.rows {
@@ -52,8 +52,8 @@ struct ProductTests {
         }
     }
 
-    /// The stated errors: bf16 2^-8 of each factor, int8 half a step of each, NF4 the codes' rounding and half a step of
-    /// the activations; and f32 rounding of every addition.
+    /// The stated errors: bf16 2^-8 of each factor, int8 half a step of each, NF4 the codes' rounding and half a step
+    /// of the activations; and f32 rounding of every addition.
     @Test(arguments: KernelLevel.available, [NumberKind.normal, .outliers])
     func staysInsideTheStatedErrorOfTheWeightsAsGiven(_ level: KernelLevel, _ kind: NumberKind) throws {
         let limit = Double(level.table.activation_limit)
@@ -156,7 +156,8 @@ struct ProductTests {
                 }
             }
         }
-        var matrix = ck_matrix(data: Memory(byteCount: 1).pointer, format: Int32(CK_NF4.rawValue), n: 1, k: 64, group: 64)
+        var matrix = ck_matrix(
+            data: Memory(byteCount: 1).pointer, format: Int32(CK_NF4.rawValue), n: 1, k: 64, group: 64)
         let target = Memory(byteCount: Int(level.table.panel_bytes(matrix.format, 64, 64)))
         let codes = [UInt8](repeating: 0, count: 32)
         for bad in [Float.nan, .infinity] {

@@ -85,7 +85,8 @@ struct RowStepTests {
                     table.gated(gate, x, Self.spacing, up, Self.spacing, wide, &y, Self.spacing, rows)
                     let separate = prepared { table.prepare(format, wide, group, y, Self.spacing, $0, stride, rows) }
                     let fused = prepared {
-                        table.gated_prepare(format, group, gate, x, Self.spacing, up, Self.spacing, wide, $0, stride, rows)
+                        table.gated_prepare(
+                            format, group, gate, x, Self.spacing, up, Self.spacing, wide, $0, stride, rows)
                     }
                     #expect(separate == fused, "\(width)")
                 }

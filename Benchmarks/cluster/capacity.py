@@ -3,10 +3,10 @@
 
     capacity.py --intentd .build/release/intentd --model models --threads 1 2 --bounds 50 100 250
 
-Requests arrive independently of each other (a Poisson process). For each number of threads and each bound, the rate rises
-step by step until more than 1 % is refused; the last step below that is reported with its latencies at the client. The
-client runs on the same machine and takes a part of it: what is reported is what both together managed. The server is pinned
-to as many processors as it has threads (sched_setaffinity), the client is not.
+Requests arrive independently of each other (a Poisson process). For each number of threads and each bound, the rate
+rises step by step until more than 1 % is refused; the last step below that is reported with its latencies at the
+client. The client runs on the same machine and takes a part of it: what is reported is what both together managed.
+The server is pinned to as many processors as it has threads (sched_setaffinity), the client is not.
 """
 
 from __future__ import annotations

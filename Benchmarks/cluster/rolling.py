@@ -3,10 +3,11 @@
 
     rolling.py --intentd .build/release/intentd --model models --rate 20 --rounds 1 [--json FILE]
 
-HAProxy runs with deploy/haproxy/haproxy.cfg as it is. Requests arrive at a steady rate whatever the answers take (open
-loop), over connections that are kept. A replica is told to stop with SIGTERM; when it has ended with status 0 another is
-started in its place, and the next is told when HAProxy has that one in turn. A lost request is any that got no answer
-or one that is neither 200 nor 429. Ends with status 1 if one was lost or a replica did not end with status 0.
+HAProxy runs with deploy/haproxy/haproxy.cfg as it is. Requests arrive at a steady rate whatever the answers take
+(open loop), over connections that are kept. A replica is told to stop with SIGTERM; when it has ended with status 0
+another is started in its place, and the next is told when HAProxy has that one in turn. A lost request is any that
+got no answer or one that is neither 200 nor 429. Ends with status 1 if one was lost or a replica did not end with
+status 0.
 """
 
 from __future__ import annotations

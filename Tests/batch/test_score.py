@@ -22,7 +22,8 @@ COUNT = 240
 def whole(intentd: str, models: str, path: pathlib.Path, form: str) -> bytes:
     """The answers to the whole file in one piece: the reference."""
     with path.open("rb") as file:
-        done = subprocess.run([intentd, "score", "--model", models, "--format", form], stdin=file, capture_output=True)
+        command = [intentd, "score", "--model", models, "--format", form]
+        done = subprocess.run(command, stdin=file, capture_output=True)
     assert done.returncode in (0, 3), done.stderr
     return done.stdout
 

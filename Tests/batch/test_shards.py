@@ -45,7 +45,8 @@ def test_lines(tmp_path, data, count):
 def test_csv_records_are_never_cut(tmp_path, seed):
     random_source = random.Random(seed)
     rows = [["id", "text"]] + [
-        [str(n), "".join(random_source.choices(["a", '"', ",", "\n", " word ", "ž", "\r\n"], k=random_source.randint(0, 20)))]
+        [str(n), "".join(random_source.choices(
+            ["a", '"', ",", "\n", " word ", "ž", "\r\n"], k=random_source.randint(0, 20)))]
         for n in range(random_source.randint(0, 60))]
     text = io.StringIO()
     csv.writer(text, lineterminator=random_source.choice(["\n", "\r\n"])).writerows(rows)

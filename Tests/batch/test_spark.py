@@ -19,9 +19,9 @@ BLANK = 100
 
 def job(folder: pathlib.Path, intentd: str, models: str, source: pathlib.Path, *options: str):
     """Runs the job on two local cores; a task may fail three times."""
-    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
-                                "PYSPARK_SUBMIT_ARGS": "--master local[2,4] --conf spark.ui.enabled=false pyspark-shell",
-                                "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment = os.environ | {
+        "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_SUBMIT_ARGS": "--master local[2,4] --conf spark.ui.enabled=false pyspark-shell"}
     return subprocess.run(
         [sys.executable, ROOT / "batch" / "spark" / "score.py", "--input", source, "--output", folder / "answers",
          "--partitions", str(PARTITIONS), "--intentd", intentd, *options, "--", "--model", models, "--threads", "1"],
@@ -51,7 +51,8 @@ def key(answer: dict) -> int:
 def expected(intentd: str, models: str, source: pathlib.Path) -> dict[int, str | None]:
     """Intents by line number, from one run over the whole file; one line is blank, which is an error."""
     with source.open() as file:
-        done = subprocess.run([intentd, "score", "--model", models, "--format", "text"], stdin=file, capture_output=True)
+        command = [intentd, "score", "--model", models, "--format", "text"]
+        done = subprocess.run(command, stdin=file, capture_output=True)
     assert done.returncode == 3, done.stderr
     return {key(answer): answer.get("intent") for answer in map(json.loads, done.stdout.splitlines())}
 

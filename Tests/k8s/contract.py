@@ -80,7 +80,8 @@ def read_metrics(source: str) -> tuple[dict[str, str], dict[str, tuple[float, ..
     }
     metrics, bounds = {}, {}
     declaration = re.compile(
-        r'\.(counter|gauge|histogram)\(\s*(?:Name\.(\w+)|"(\w+)"),\s*"(?:[^"\\]|\\.)*"\s*(?:,\s*HistogramBounds\.(\w+))?')
+        r'\.(counter|gauge|histogram)\(\s*(?:Name\.(\w+)|"(\w+)"),\s*"(?:[^"\\]|\\.)*"\s*'
+        r"(?:,\s*HistogramBounds\.(\w+))?")
     for kind, constant, literal, bound in declaration.findall(source):
         family = literal or names[constant]
         metrics[family] = kind

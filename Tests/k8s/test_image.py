@@ -73,7 +73,8 @@ class Server:
         flags = ["--user", f"{context['runAsUser']}:{context['runAsGroup']}", "--network", "host", "--read-only",
                  "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
                  "--memory", str(amount(limit["memory"])), "--memory-swap", str(amount(limit["memory"])),
-                 "--cpus", str(cores(limit["cpu"])), "--volume", f"{tokens}:{environment['INTENTD_AUTH_TOKENS_FILE']}:ro"]
+                 "--cpus", str(cores(limit["cpu"])),
+                 "--volume", f"{tokens}:{environment['INTENTD_AUTH_TOKENS_FILE']}:ro"]
         for name, value in environment.items():
             flags += ["--env", f"{name}={value}"]
         self.started = time.monotonic()
@@ -268,8 +269,8 @@ def test_holds_licences_and_terms(contents):
 
 
 def test_holds_nothing_that_is_not_needed(contents):
-    programs = [path for path, member in contents.items()
-                if member.isfile() and member.mode & 0o111 and ".so" not in path and path.startswith(("/bin", "/usr/bin"))]
+    programs = [path for path, member in contents.items() if member.isfile() and member.mode & 0o111
+                and ".so" not in path and path.startswith(("/bin", "/usr/bin"))]
     assert programs == ["/usr/bin/intentd"]
     assert not [path for path in contents if "libswift" in path], "the Swift runtime is linked in"
     assert not [path for path, member in contents.items() if member.mode & 0o6000 and member.isfile()]

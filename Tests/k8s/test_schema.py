@@ -33,7 +33,7 @@ def validate(manifest: dict, version: str) -> None:
 
 
 def validate_operator(manifest: dict) -> None:
-    """By the Prometheus operator's own schema, as cloudcoil generates it; it drops unknown fields, so look for those."""
+    """By the Prometheus operator's schema, as cloudcoil generates it; it drops unknown fields, so look for those."""
     model = OPERATOR_KINDS[manifest["kind"]].model_validate(manifest)
     kept = model.model_dump(by_alias=True, mode="json", exclude_unset=True)
     lost = missing_paths(manifest, kept)

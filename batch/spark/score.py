@@ -4,12 +4,13 @@
     spark-submit --master 'local[2,4]' batch/spark/score.py --input messages.txt --output answers --partitions 8
 
 Every line of the input has one answer; the answers of a partition are in the order of its lines, and the parts of the
-output in the order of the input. A worker that dies has its partition done again by Spark, whose output committer lets
-only the attempt that finished be seen. In a text file the id of an answer is the line's number in the whole input, from 1;
-JSON Lines keep their own ids. A line that cannot be scored, such as a blank one, is answered by {"line":N,"error":...}.
+output in the order of the input. A worker that dies has its partition done again by Spark, whose output committer
+lets only the attempt that finished be seen. In a text file the id of an answer is the line's number in the whole
+input, from 1; JSON Lines keep their own ids. A line that cannot be scored, such as a blank one, is answered by
+{"line":N,"error":...}.
 
-A process is started for each partition and loads the model, so choose partitions that take minutes, and give each task
-as many cores as `--threads` (`spark.task.cpus`).
+A process is started for each partition and loads the model, so choose partitions that take minutes, and give each
+task as many cores as `--threads` (`spark.task.cpus`).
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ PYTHON ?= python3
 PORT ?= 8080
 SCRATCH ?= .build
 INTENTD := $(SCRATCH)/release/intentd
-DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl
+DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl unzip python3 python3-pip python3-venv
 # The tests look at declarations that are internal; this is the only way that their build differs.
 TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
 
-.PHONY: help run test build model deps clean
+.PHONY: help run test build model deps clean training-test contract-test
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## check the system's packages; install the missing ones where that is allowed
 	@scripts/dependencies.sh $(DEBIAN_PACKAGES)
@@ -40,6 +40,16 @@ test: deps ## run every test (fetches and builds the model once)
 	swift build $(TEST_FLAGS) --build-tests
 	@$(MAKE) --no-print-directory model INTENTD=.build-test/release/intentd
 	swift test $(TEST_FLAGS) --skip-build --no-parallel
+
+training-test: ## run the training recipe's tests on the CPU (installs its Python packages)
+	@[ -x .venv-training/bin/pytest ] || { $(PYTHON) -m venv .venv-training && \
+	  .venv-training/bin/python -m pip install --quiet -r training/requirements.txt pytest; }
+	.venv-training/bin/python -m pytest -q training/tests
+
+contract-test: build model ## check a running server with schemathesis, tritonclient and promtool
+	Tests/contract/run.sh $(INTENTD) models
+
+include make/operations.mk
 
 clean: ## remove builds; keep the fetched model
 	rm -rf .build .build-test

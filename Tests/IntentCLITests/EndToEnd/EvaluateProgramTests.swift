@@ -41,7 +41,7 @@ import Testing
         let report = model.url("report"), predictions = model.url("predictions.jsonl")
         let result = try IntentdProgram.run(
             ["evaluate", file.name, "--json", "--report", report.path, "--predictions", predictions.path,
-                "--latency-samples", "20", "--compare", "int8", "nf4"] + options)
+                "--latency-samples", "20", "--compare", "int8", "bf16"] + options)
         #expect(result.status == 0, "\(result.errors)")
         let json = try object(result.output)
         #expect(near(json["accuracy"], file.accuracy))
@@ -49,7 +49,7 @@ import Testing
         #expect(json["differing_from_batch"] as? Int == 0)
         #expect((json["out_of_scope"] as? [String: Any])?["rows"] as? Int == 1)
         let precisions = try #require(json["precisions"] as? [[String: Any]])
-        #expect(precisions.map { $0["precision"] as? String } == ["f32", "int8", "nf4"])
+        #expect(precisions.map { $0["precision"] as? String } == ["f32", "int8", "bf16"])
         #expect(precisions[0]["agreement"] as? Double == 1)
 
         let saved = try object(String(contentsOf: report.appending(path: "report.json"), encoding: .utf8))

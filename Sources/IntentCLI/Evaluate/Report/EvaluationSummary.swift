@@ -8,7 +8,8 @@ struct EvaluationSummary: CustomStringConvertible {
     var description: String {
         var lines = [
             line("model", "\(report.model.name) \(report.model.version), \(report.model.precision) "
-                + "(\(report.model.kernels)), \(report.model.layers) layers, \(report.model.threads) threads"),
+                + "(\(report.model.kernels)), \(report.model.layers) layers, "
+                + "\(report.model.threads) \(report.model.threads == 1 ? "thread" : "threads")"),
             line("rows", "\(report.rows)"),
             line("accuracy", NumberFormat.percent(report.accuracy) + interval(report.accuracyInterval)),
             line("macro-F1", NumberFormat.percent(report.macroF1)),

@@ -21,18 +21,19 @@ enum ReportStyle {
         h2 { margin: 0 0 8px; font-size: 16px; }
         header p { margin: 6px 0 0; }
         .facts { color: var(--muted); font-size: 14px; display: flex; flex-wrap: wrap; gap: 4px 18px; }
-        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 14px; }
+        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 14px; }
         .tiles { margin: 24px 0; }
         .tile, figure, section:not(.tiles) {
           background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; margin: 0;
         }
         .tile h2 { color: var(--muted); font-size: 13px; font-weight: 600; margin: 0; }
-        .value { font-size: 26px; font-weight: 650; margin: 2px 0 0; font-variant-numeric: tabular-nums; }
+        .value { font-size: 24px; font-weight: 650; margin: 2px 0 0; font-variant-numeric: tabular-nums; }
         .note { color: var(--muted); font-size: 13px; margin: 2px 0 0; }
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 14px; }
+        figure:last-child:nth-child(odd) { grid-column: 1 / -1; }
         section:not(.tiles) { margin-top: 14px; }
         figcaption { color: var(--muted); font-size: 13px; }
-        svg { width: 100%; height: auto; display: block; }
+        svg { width: 100%; max-width: 640px; height: auto; display: block; margin: 0 auto; }
         svg text { fill: var(--muted); font: 12px system-ui, sans-serif; }
         svg .label { fill: var(--ink); font-size: 13px; }
         svg .note { fill: var(--rule); }

@@ -18,7 +18,7 @@ struct SVGChart {
     var marks: [Mark]
 
     private static let width = 560.0, height = 340.0
-    private static let left = 58.0, right = 16.0, top = 14.0, bottom = 48.0
+    private static let left = 66.0, right = 26.0, top = 14.0, bottom = 48.0
 
     /// The `<svg>` element.
     var markup: String {
@@ -66,7 +66,8 @@ struct SVGChart {
             let nearEnd = x(value) > Self.width * 0.7
             return "<line class=\"rule\" x1=\"\(px(value))\" x2=\"\(px(value))\" y1=\"\(n(Self.top))\" "
                 + "y2=\"\(n(Self.height - Self.bottom))\"/>"
-                + text(label, x(value) + (nearEnd ? -6 : 6), Self.top + 12, nearEnd ? "note end" : "note")
+                + text(
+                    label, x(value) + (nearEnd ? -6 : 6), Self.height - Self.bottom - 10, nearEnd ? "note end" : "note")
         }
     }
 

@@ -72,7 +72,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
-        .testTarget(name: "SentencePieceTests", dependencies: ["SentencePiece"], swiftSettings: swiftSettings),
+        // Shared by the tokenizer's tests and by the harness that its Python oracle and benchmark drive.
+        .target(
+            name: "SentencePieceOracle", dependencies: ["SentencePiece"], path: "Tests/SentencePieceOracle",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "tokenizer-harness", dependencies: ["SentencePiece", "SentencePieceOracle"],
+            path: "Benchmarks/tokenizer", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SentencePieceTests", dependencies: ["SentencePiece", "SentencePieceOracle"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint"], swiftSettings: swiftSettings),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: swiftSettings),
         .testTarget(name: "EngineTests", dependencies: ["Engine"], swiftSettings: swiftSettings),

@@ -40,6 +40,8 @@ public enum SentencePieceError: Error, Equatable, CustomStringConvertible {
     case charsmapTrieNotInBlocks(bytes: Int)
     case charsmapNotTerminated
     case charsmapUnitOutOfRange(unit: Int)
+    case charsmapCycle(unit: Int)
+    case charsmapKeyTooLong(limit: Int)
     case charsmapValueOutOfRange(unit: Int, value: Int, available: Int)
     case charsmapReplacementTooLong(bytes: Int, limit: Int)
 
@@ -88,6 +90,8 @@ public enum SentencePieceError: Error, Equatable, CustomStringConvertible {
             "the charsmap's trie has \(bytes) bytes, not a positive multiple of 1024"
         case .charsmapNotTerminated: "the charsmap's replacement text is missing or not terminated"
         case .charsmapUnitOutOfRange(let unit): "the charsmap's trie is corrupt: unit \(unit) leads outside it"
+        case .charsmapCycle(let unit): "the charsmap's trie is corrupt: unit \(unit) leads back to itself"
+        case .charsmapKeyTooLong(let limit): "the charsmap replaces texts of more than \(limit) bytes"
         case .charsmapValueOutOfRange(let unit, let value, let available):
             "the charsmap's trie is corrupt: unit \(unit) names replacement byte \(value) of \(available)"
         case .charsmapReplacementTooLong(let bytes, let limit):

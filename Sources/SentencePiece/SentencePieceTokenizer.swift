@@ -54,6 +54,7 @@ public struct SentencePieceTokenizer: Sendable {
         bosID = vocabulary.controlID(of: model.bosPiece)
         eosID = vocabulary.controlID(of: model.eosPiece)
         padID = vocabulary.controlID(of: model.padPiece)
+        try runSelfTest(model.selfTestSamples)
     }
 
     /// How many pieces the model has; ids run from 0 to one below.

@@ -9,6 +9,9 @@ struct Charsmap: Sendable {
     /// short text into gigabytes.
     static let replacementLimit = 1024
 
+    /// The longest text that a rule may replace. With the ban on cycles it bounds the work at each place of a text.
+    static let keyLimit = 1024
+
     private let trie: DoubleArrayTrie
     /// The replacements, each ended by NUL.
     let replacements: [UInt8]
@@ -35,6 +38,11 @@ struct Charsmap: Sendable {
         for index in units.indices { units[index] = bytes.littleEndian32(at: 4 + index * 4) }
         trie = DoubleArrayTrie(validated: units)
         try Self.validate(units, replacementBytes: replacements.count)
+        switch trie.depth(limit: Self.keyLimit) {
+        case .bytes: break
+        case .cycle(let unit): throw .charsmapCycle(unit: unit)
+        case .beyondLimit: throw .charsmapKeyTooLong(limit: Self.keyLimit)
+        }
     }
 
     /// The longest rule that applies at `start`.

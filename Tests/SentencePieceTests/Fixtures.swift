@@ -1,0 +1,28 @@
+import Foundation
+import SentencePiece
+import SentencePieceOracle
+
+/// The committed models and cases, made by Tests/oracle/sentencepiece_models.py and sentencepiece_cases.py.
+enum Fixtures {
+    private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+    private static let folder = repository.appendingPathComponent("Tests/Fixtures/sentencepiece")
+
+    /// The committed models' names.
+    static let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+        .filter { $0.hasSuffix(".model") }.map { String($0.dropLast(6)) }.sorted()
+
+    /// The default model's tokenizer, which `make model` builds.
+    static let gemmaPath = repository.appendingPathComponent("models/base/tokenizer.model").path
+    static let hasGemma = FileManager.default.fileExists(atPath: gemmaPath)
+
+    static func modelPath(_ name: String) -> String { folder.appendingPathComponent(name + ".model").path }
+
+    static func tokenizer(_ name: String) throws -> SentencePieceTokenizer {
+        try SentencePieceTokenizer(contentsOf: name == "gemma" ? gemmaPath : modelPath(name))
+    }
+
+    static func cases(_ name: String) throws -> RecordedCases {
+        try RecordedCases(path: folder.appendingPathComponent(name + ".cases").path)
+    }
+}

@@ -54,6 +54,14 @@ url=http://127.0.0.1:$port
 echo "== clients"
 "$cache/venv/bin/python" "$here/clients.py" "$url" "$work/messages"
 
+echo "== page"
+if chromium=$(command -v chromium || command -v google-chrome); then
+    "$cache/venv/bin/python" "$here/page.py" "$url" "${CONTRACT_SCREENSHOT:-$work/page.png}" "$chromium"
+    printf '%s\n' "blorp" "it's" >>"$work/messages"
+else
+    echo "NOT RUN: there is no chromium here (Debian package chromium)"
+fi
+
 echo "== schemathesis, $seconds s at most"
 export INTENTD_MODEL_NAME INTENTD_MODEL_VERSION SCHEMATHESIS_HOOKS=$here/hooks.py
 read -r INTENTD_MODEL_NAME INTENTD_MODEL_VERSION < <(curl -sS "$url/labels" | "$cache/venv/bin/python" -c \

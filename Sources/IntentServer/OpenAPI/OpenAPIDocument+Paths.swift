@@ -64,8 +64,8 @@ extension OpenAPIDocument {
         "ModelVersion": {"name": "version", "in": "path", "required": true,
           "schema": {"type": "string", "minLength": 1}, "description": "The version that GET /labels gives."},
         "RequestID": {"name": "X-Request-Id", "in": "header", "required": false,
-          "schema": {"type": "string", "pattern": "^[-A-Za-z0-9_.:/=+]{1,128}$"},
-          "description": "Names the request in the answer and the log; one is made up otherwise."},
+          "schema": {"type": "string"},
+          "description": "Names the request, if it is 1 to 128 of A-Z a-z 0-9 -_.:/=+; one is made up otherwise."},
         "RequestTimeout": {"name": "X-Request-Timeout-Ms", "in": "header", "required": false,
           "schema": {"type": "integer", "minimum": 1, "maximum": 600000},
           "description": "Milliseconds that the client waits; it can only shorten the latency bound."}

@@ -4,6 +4,7 @@ transformers make of some messages.
     python Tests/oracle/cli_tiny.py     (needs sentencepiece, torch, transformers)
 """
 
+import io
 import json
 import pathlib
 import random
@@ -29,12 +30,13 @@ def main():
     TARGET.mkdir(parents=True, exist_ok=True)
     texts = messages()
     corpus = iter(" ".join(WORDS) + " " + chr(97 + i % 26) for i in range(200))
-    prefix = str(TARGET / "tokenizer")
+    # Written by hand: with a prefix the trainer would put this machine's path into the model.
+    written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=corpus, model_prefix=prefix, model_type="bpe", vocab_size=90, bos_id=1, eos_id=2, unk_id=0,
+        sentence_iterator=corpus, model_writer=written, model_type="bpe", vocab_size=90, bos_id=1, eos_id=2, unk_id=0,
         normalization_rule_name="identity", remove_extra_whitespaces=False, minloglevel=2)
-    pathlib.Path(prefix + ".vocab").unlink()
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=prefix + ".model")
+    (TARGET / "tokenizer.model").write_bytes(written.getvalue())
+    tokenizer = sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
     # Unknown characters have id 0, the checkpoint's padding: transformers would pool the token before them.
     model = LlamaForSequenceClassification.from_pretrained(CHECKPOINT, dtype=torch.float32).eval()
     model.config.pad_token_id = 95

@@ -1,0 +1,96 @@
+import Foundation
+import HTTPTypes
+import HummingbirdTesting
+import NIOSSL
+import Testing
+
+@testable import IntentServer
+
+/// TLS and mutual TLS over real connections, and reading certificates again.
+struct TLSTests {
+    @Test func servesOverTLS() async throws {
+        var service = TestService()
+        service.tls = try TLSContextSource(
+            TLSFiles(certificate: Fixture.path("server.pem"), key: Fixture.path("server-key.pem")))
+        try await service.live { client in
+            let port = try #require(client.port)
+            #expect(try await Self.get("/readyz", port: port).status == .ok)
+            // Plain HTTP on the same port is turned away, not answered.
+            let socket = try RawSocket(port: port)
+            try socket.send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(!(await socket.readAll()).hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test func mutualTLSAsksForACertificateOfTheAuthority() async throws {
+        var service = TestService()
+        service.tls = try TLSContextSource(
+            TLSFiles(
+                certificate: Fixture.path("server.pem"), key: Fixture.path("server-key.pem"),
+                clientAuthorities: Fixture.path("authority.pem")))
+        try await service.live { client in
+            let port = try #require(client.port)
+            #expect(try await Self.get("/readyz", port: port, certificate: "client").status == .ok)
+            await #expect(throws: (any Error).self) { try await Self.get("/readyz", port: port) }
+            await #expect(throws: (any Error).self) {
+                try await Self.get("/readyz", port: port, certificate: "client-unknown")
+            }
+            var probe = HealthProbe(host: "127.0.0.1", port: port, path: "/readyz")
+            probe.usesTLS = true
+            await #expect(throws: HealthProbe.Failure.self) { try await probe.run() }
+            probe.clientCertificate = Fixture.path("client.pem")
+            probe.clientKey = Fixture.path("client-key.pem")
+            try await probe.run()
+        }
+    }
+
+    @Test func reloadServesTheNewCertificate() async throws {
+        let folder = TemporaryFolder()
+        let copy = { @Sendable (from: String, to: String) in
+            _ = try folder.write(to, String(decoding: Data(contentsOf: URL(filePath: Fixture.path(from))), as: UTF8.self))
+        }
+        try copy("server.pem", "c.pem")
+        try copy("server-key.pem", "k.pem")
+        let source = try TLSContextSource(TLSFiles(certificate: folder.path + "/c.pem", key: folder.path + "/k.pem"))
+        var service = TestService()
+        service.tls = source
+        try await service.live { client in
+            let port = try #require(client.port)
+            // Half of a renewal: the new certificate does not fit the old key, so the old pair stays.
+            try copy("server-renewed.pem", "c.pem")
+            #expect(throws: StartError.self) { try source.reload() }
+            #expect(try await Self.get("/readyz", port: port, name: "server").status == .ok)
+            try copy("server-renewed-key.pem", "k.pem")
+            try source.reload()
+            let seen = try await Self.get("/readyz", port: port)
+            #expect(seen.status == .ok)
+        }
+    }
+
+    @Test(arguments: [
+        ("missing.pem", "server-key.pem", "certificate chain"), ("server.pem", "missing.pem", "private key"),
+        ("server.pem", "client-key.pem", "does not belong"), ("server-key.pem", "server-key.pem", "certificate"),
+    ])
+    func wrongFiles(certificate: String, key: String, names: String) {
+        let files = TLSFiles(certificate: Fixture.path(certificate), key: Fixture.path(key))
+        let error = #expect(throws: StartError.self) { try TLSContextSource(files) }
+        #expect(error?.description.contains(names) == true, "\(error.map(String.init(describing:)) ?? "")")
+    }
+
+    private static func get(
+        _ path: String, port: Int, certificate: String? = nil, name: String? = nil
+    ) async throws -> TestClient.Response {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .file(Fixture.path("authority.pem"))
+        if let certificate {
+            configuration.certificateChain =
+                try NIOSSLCertificate.fromPEMFile(Fixture.path("\(certificate).pem")).map { .certificate($0) }
+            configuration.privateKey = .privateKey(
+                try NIOSSLPrivateKey(file: Fixture.path("\(certificate)-key.pem"), format: .pem))
+        }
+        return try await TestClient.withClient(
+            host: "127.0.0.1", port: port,
+            configuration: .init(tlsConfiguration: configuration, timeout: .seconds(5), serverName: "localhost")
+        ) { try await $0.get(path) }
+    }
+}

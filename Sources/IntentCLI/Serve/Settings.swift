@@ -123,7 +123,7 @@ struct Settings {
             throw ValidationError("\(path): is not UTF-8")
         }
         var values: [String: String] = [:]
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let entry = trimmed(line)
             if entry.isEmpty || entry.hasPrefix("#") { continue }
             guard let equals = entry.firstIndex(of: "=") else {

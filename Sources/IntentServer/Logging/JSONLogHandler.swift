@@ -29,7 +29,7 @@ struct JSONLogHandler: LogHandler {
     func log(event: LogEvent) {
         var json = JSONWriter()
         json.object { json in
-            json.member("time", Date.now.formatted(.iso8601.time(includingFractionalSeconds: true)))
+            json.member("time", Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
             json.member("level", event.level.rawValue)
             json.member("logger", label)
             json.member("message", event.message.description)

@@ -14,7 +14,7 @@ struct TokenSet: Sendable, Equatable {
     /// - Parameter path: for messages.
     init(parsing text: String, path: String) throws(StartError) {
         var digests: [[UInt8]] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let entry = line.trimmed
             if entry.isEmpty || entry.hasPrefix("#") { continue }
             if entry.hasPrefix("sha256:") {

@@ -91,6 +91,13 @@ import Testing
         #expect(caseName(error) == "malformedTokenizer" && "\(error)".contains(name), "\(error)")
     }
 
+    @Test func theUnknownTokenMustBeOneAndNotOrdinary() throws {
+        let ordinary = try Self.refusal { $0.set("tokenizer.ggml.unknown_token_id", 263) }
+        #expect(caseName(ordinary) == "malformedTokenizer" && "\(ordinary)".contains("ordinary"), "\(ordinary)")
+        let second = try Self.refusal { $0.set("tokenizer.ggml.token_type", element: 6, 2) }
+        #expect(caseName(second) == "malformedTokenizer" && "\(second)".contains("tokens 3 and 6"), "\(second)")
+    }
+
     @Test func ropeScalingIsCarriedOverOrRefusedByName() throws {
         let error = try Self.refusal { $0.add("gemma3.rope.scaling.type", "yarn") }
         #expect(caseName(error) == "unsupportedRope" && "\(error)".contains("yarn"))

@@ -45,7 +45,8 @@ def tokenizer(reader):
     for text, score, kind in zip(field("tokens"), np.array(field("scores"), np.float32), field("token_type")):
         piece = model.pieces.add()
         piece.piece = text.replace(" ", "\u2581") if kind == 4 else text
-        piece.score, piece.type = float(score), kind
+        # GGUF calls <unk> CONTROL; sentencepiece before 0.2.3 refuses a model without an UNKNOWN piece.
+        piece.score, piece.type = float(score), 2 if text == "<unk>" else kind
     trainer, normalizer = model.trainer_spec, model.normalizer_spec
     trainer.model_type, trainer.vocab_size, trainer.byte_fallback = 2, len(model.pieces), True
     trainer.unk_id, trainer.bos_id, trainer.eos_id, trainer.pad_id = 3, 2, 1, 0

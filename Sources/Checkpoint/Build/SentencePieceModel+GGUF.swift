@@ -37,6 +37,13 @@ extension SentencePieceModel {
         guard pieces[fields.unknown].type == .unknown || pieces[fields.unknown].type == .control else {
             throw .malformedTokenizer(path: file.path, reason: "the unknown token is an ordinary one")
         }
+        // GGUF calls Gemma's unknown token CONTROL. The model has it as UNKNOWN, and sentencepiece before 0.2.3 refuses a
+        // model that has no such piece.
+        pieces[fields.unknown].type = .unknown
+        if let other = pieces.indices.first(where: { $0 != fields.unknown && pieces[$0].type == .unknown }) {
+            throw .malformedTokenizer(
+                path: file.path, reason: "tokens \(fields.unknown) and \(other) are both the unknown token")
+        }
         self.init(
             pieces: pieces, unknownID: fields.unknown, beginningID: fields.beginning, endID: fields.end,
             paddingID: fields.padding, addsDummyPrefix: fields.addsSpacePrefix)

@@ -18,8 +18,17 @@ struct GGUFPatch {
 
     /// Sets a 32-bit metadata value.
     mutating func set(_ key: String, _ value: UInt32) {
+        set(behind: key, at: 4, value)
+    }
+
+    /// Sets an element of a metadata array of 32-bit values: its type, its elements' type and its count come first.
+    mutating func set(_ key: String, element: Int, _ value: UInt32) {
+        set(behind: key, at: 4 + 4 + 8 + 4 * element, value)
+    }
+
+    private mutating func set(behind key: String, at offset: Int, _ value: UInt32) {
         guard let place = find(Array(key.utf8)) else { preconditionFailure("\(key) is not there") }
-        let start = place + key.utf8.count + 4
+        let start = place + key.utf8.count + offset
         for index in 0..<4 { bytes[start + index] = UInt8(truncatingIfNeeded: value >> UInt32(index * 8)) }
     }
 

@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl unzip python3 python3-pip pyt
 # The tests look at declarations that are internal; this is the only way that their build differs.
 TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
 
-.PHONY: help run test build model deps clean training-test contract-test
+.PHONY: help run test build model deps clean training-test contract-test benchmark-tokenizer
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,14 @@ training-test: ## run the training recipe's tests on the CPU (installs its Pytho
 
 contract-test: build model ## check a running server with schemathesis, tritonclient and promtool
 	Tests/contract/run.sh $(INTENTD) models
+
+benchmark-tokenizer: model ## time the tokenizer beside Python's (MESSAGES=file.csv with a column text)
+	@[ -n "$(MESSAGES)" ] || { echo "name the messages: make $@ MESSAGES=file.csv" >&2; exit 2; }
+	swift build -c release --scratch-path $(SCRATCH) --product tokenizer-harness
+	@[ -x .venv-tokenizer/bin/python ] || { $(PYTHON) -m venv .venv-tokenizer && \
+	  .venv-tokenizer/bin/python -m pip install --quiet sentencepiece==0.2.3; }
+	.venv-tokenizer/bin/python Benchmarks/tokenizer/benchmark.py --harness $(SCRATCH)/release/tokenizer-harness \
+	  --messages $(MESSAGES) models/base/tokenizer.model Tests/Fixtures/sentencepiece/*.model
 
 include make/operations.mk
 

@@ -78,7 +78,8 @@ let package = Package(
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "tokenizer-harness", dependencies: ["SentencePiece", "SentencePieceOracle"],
-            path: "Benchmarks/tokenizer", swiftSettings: swiftSettings),
+            path: "Benchmarks/tokenizer", exclude: ["README.md", "RESULTS.md", "benchmark.py"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "SentencePieceTests", dependencies: ["SentencePiece", "SentencePieceOracle"],
             swiftSettings: swiftSettings),

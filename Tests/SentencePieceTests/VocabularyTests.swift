@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import SentencePiece
@@ -123,6 +124,36 @@ import Testing
             try SentencePieceTokenizer(contentsOf: "/nonexistent/tokenizer.model")
         }
         #expect(throws: SentencePieceError.notARegularFile(path: "/")) { try SentencePieceTokenizer(contentsOf: "/") }
+        let inside = "/dev/null/tokenizer.model"
+        let error = #expect(throws: SentencePieceError.self) { try SentencePieceTokenizer(contentsOf: inside) }
+        guard case .unreadable(inside, ENOTDIR, let message) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(!message.isEmpty && error?.description == "\(inside): cannot read: \(message)")
+    }
+
+    @Test func aFileBeyondTheLimitIsNotRead() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("intentd-\(UUID().uuidString).model")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data().write(to: file)
+        // Without content on the disk: the size alone counts.
+        let handle = try FileHandle(forWritingTo: file)
+        try handle.truncate(atOffset: UInt64(ModelProto.fileLimit) + 1)
+        try handle.close()
+        let error = SentencePieceError.fileTooLarge(bytes: ModelProto.fileLimit + 1, limit: ModelProto.fileLimit)
+        #expect(throws: error) { try SentencePieceTokenizer(contentsOf: file.path) }
+    }
+
+    @Test func morePiecesThanTheLimitAreRefused() {
+        // The shortest piece there is: a field of no bytes.
+        let pieces = [UInt8](unsafeUninitializedCapacity: 2 * (ModelProto.pieceLimit + 1)) { buffer, count in
+            for index in buffer.indices { buffer[index] = index % 2 == 0 ? 0x0a : 0 }
+            count = buffer.count
+        }
+        #expect(
+            SentencePieceTests.failure(pieces)
+                == .tooManyPieces(count: ModelProto.pieceLimit + 1, limit: ModelProto.pieceLimit))
     }
 
     @Test func truncatedModelsNeverLoadAsTheWhole() throws {

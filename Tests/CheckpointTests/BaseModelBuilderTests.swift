@@ -223,6 +223,34 @@ import Testing
         }
     }
 
+    @Test func aFolderThatOnlySaysItIsInFourBitsIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(Fixtures.path("checkpoint/plain"), as: "model")
+        let path = folder.path + "/model"
+        try FileSystem.remove(path + "/config.json")
+        try folder.copy(Fixtures.path("checkpoint/nf4/config.json"), as: "model/config.json")
+        #expect(throws: ModelBuildError.notQuantized(path: path)) {
+            try BaseModelBuilder(.path(path), output: folder.path + "/base").build()
+        }
+        #expect(folder.names == ["model"])
+    }
+
+    /// What was written is opened before it takes its place; here another process spoils it in between.
+    @Test func aResultThatDoesNotReadBackNeverTakesItsPlace() throws {
+        let download = try Download()
+        let error = #expect(throws: ModelBuildError.self) {
+            try download.build { progress in
+                guard progress.step == .write, let name = download.leftovers.first else { return }
+                _ = try? download.folder.write(name + "/config.json", Array("{".utf8))
+            }
+        }
+        guard case .selfCheck(.configuration) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(!FileSystem.exists(download.output) && download.leftovers.isEmpty)
+    }
+
     @Test func aGGUFFileAloneIsASource() throws {
         let folder = try TemporaryFolder()
         try BaseModelBuilder(.path(Self.gguf), output: folder.path + "/base").build()

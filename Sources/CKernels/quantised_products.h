@@ -146,8 +146,9 @@ static void int8_panel(
     multiply_run(all, rows, 0, sums, 1);
 }
 
-/// Blocks that are decoded at a time: their weights stay in the first-level cache for all tiles.
-enum { DECODED_BLOCKS = 4 };
+/// Blocks that are decoded at a time: at most 32 KiB of weights, which the caches keep near for all tiles. Each run of
+/// blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
+enum { DECODED_BLOCKS = 16 };
 
 static void nf4_panel(
     const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, const char *panel, float *sums) {

@@ -152,6 +152,7 @@ private struct LoRAParts {
         let values: [Float]
         do { values = try tensor.floats() } catch { throw .weights(error) }
         guard values.allSatisfy(\.isFinite) else { throw .notFinite(tensor: tensor.name) }
+        tensor.releasePages()
         return values
     }
 }

@@ -30,25 +30,40 @@ public struct LoRALayer: Sendable {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows outside the layer")
         precondition(weight.count >= rows.count * columns, "the weight is too small")
         guard !rows.isEmpty, let output = weight.baseAddress else { return }
-        let columns = columns
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { sum in
-            let sum = sum.baseAddress!
-            a.withUnsafeBufferPointer { a in
-                b.withUnsafeBufferPointer { b in
-                    let a = a.baseAddress!
-                    for (offset, row) in rows.enumerated() {
-                        let line = output + offset * columns
-                        sum.update(repeating: 0, count: columns)
-                        for k in 0..<rank {
-                            let factor = b[row * rank + k]
-                            let source = a + k * columns
-                            for column in 0..<columns { sum[column] += factor * source[column] }
-                        }
-                        for column in 0..<columns { line[column] += sum[column] * scale }
-                        if let magnitude { Self.rescale(line, columns, to: magnitude[row]) }
-                    }
+        a.withUnsafeBufferPointer { a in
+            b.withUnsafeBufferPointer { b in
+                guard let a = a.baseAddress, let b = b.baseAddress else { return }
+                for (offset, row) in rows.enumerated() {
+                    let line = output + offset * columns
+                    addUpdate(a, b + row * rank, to: line)
+                    if let magnitude { Self.rescale(line, columns, to: magnitude[row]) }
                 }
             }
+        }
+    }
+
+    /// Elements of a row whose sums are in registers at once.
+    private typealias Lanes = SIMD16<Float>
+
+    /// Adds the update of one row, whose factors are a row of B.
+    private func addUpdate(
+        _ a: UnsafePointer<Float>, _ factors: UnsafePointer<Float>, to line: UnsafeMutablePointer<Float>
+    ) {
+        var column = 0
+        while column + Lanes.scalarCount <= columns {
+            var sum = Lanes.zero
+            for k in 0..<rank {
+                sum += factors[k] * UnsafeRawPointer(a + k * columns + column).loadUnaligned(as: Lanes.self)
+            }
+            let target = UnsafeMutableRawPointer(line + column)
+            target.storeBytes(of: target.loadUnaligned(as: Lanes.self) + sum * scale, as: Lanes.self)
+            column += Lanes.scalarCount
+        }
+        while column < columns {
+            var sum: Float = 0
+            for k in 0..<rank { sum += factors[k] * a[k * columns + column] }
+            line[column] += sum * scale
+            column += 1
         }
     }
 

@@ -39,6 +39,14 @@ public enum LinearWeight: Sendable {
         }
     }
 
+    /// Lets go of the memory that reading the weight from its mapped file took. It can be read again.
+    public func releasePages() {
+        switch self {
+        case .quantized(let matrix): matrix.packed.releasePages()
+        case .dense(let tensor): tensor.releasePages()
+        }
+    }
+
     /// The whole matrix as f32, row-major.
     public func floats() throws(CheckpointError) -> [Float] {
         switch self {

@@ -26,6 +26,10 @@ public struct TensorView: Sendable {
     /// A copy of the tensor's bytes.
     public func bytes() -> [UInt8] { file.bytes(range) }
 
+    /// Tells the system that the tensor will not be read again soon: its pages no longer count as this process's memory.
+    /// Reading it later is right, but starts from the file.
+    public func releasePages() { file.advise(range, .notNeeded) }
+
     /// Converts rows of an F32, F16 or BF16 tensor to `Float`, exactly.
     /// - Parameters:
     ///   - rows: rows to convert, inside `0..<self.rows`.

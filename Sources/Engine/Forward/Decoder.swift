@@ -17,7 +17,11 @@ final class Decoder {
     private let format: ck_format
     private let group: Int
     private let normFlags: Int32
+    /// Rows of the mapped embedding table that were read since its pages were last released.
+    private var embeddedRows = 0
 
+    /// Reading a row may map up to 64 KiB around it (Linux's fault-around): 32 MiB for this many rows.
+    private static let mostEmbeddedRows = 512
     /// Rows of one tile of row-wise steps.
     private static let rowsPerTile = 8
     /// Rows of one tile of a product: their prepared form stays in the second-level cache.
@@ -67,6 +71,11 @@ final class Decoder {
                 for index in target.indices { target[index] *= plan.embeddingScale }
             }
         }
+        embeddedRows += batch.tokenCount
+        if embeddedRows > Self.mostEmbeddedRows {
+            weights.embeddings.releasePages()
+            embeddedRows = 0
+        }
     }
 
     private func attend(_ batch: PackedBatch, _ layer: DecoderLayer, _ layerPlan: LayerPlan) {
@@ -109,25 +118,15 @@ final class Decoder {
         rowTiles(count) { rows, _ in
             let x = workspace.residual.pointer + rows.lowerBound * hidden
             let prepared = target.pointer + rows.lowerBound * target.stride
-            if format == CK_F32 {
-                kernels.table.rmsnorm(
-                    x, hidden, norm.pointer, Int32(hidden), plan.normEpsilon, normFlags,
-                    prepared.assumingMemoryBound(to: Float.self), target.stride / 4, Int32(rows.count))
-            } else {
-                kernels.table.rmsnorm_prepare(
-                    target.format, target.group, x, hidden, norm.pointer, Int32(hidden), plan.normEpsilon, normFlags,
-                    prepared, target.stride, Int32(rows.count))
-            }
+            kernels.table.rmsnorm_prepare(
+                target.format, target.group, x, hidden, norm.pointer, Int32(hidden), plan.normEpsilon, normFlags,
+                prepared, target.stride, Int32(rows.count))
         }
         return target
     }
 
     /// Plain rows in the form that products read.
     private func prepare(_ x: UnsafeMutablePointer<Float>, _ width: Int, _ count: Int) -> PreparedRows {
-        if format == CK_F32 {
-            return PreparedRows(
-                pointer: UnsafeMutableRawPointer(x), stride: width * 4, format: Int32(format.rawValue), group: 0)
-        }
         let target = workspace.preparedRows(inputs: width, format: format, group: group, kernels: kernels)
         rowTiles(count) { rows, _ in
             kernels.table.prepare(
@@ -145,15 +144,9 @@ final class Decoder {
         rowTiles(count) { rows, _ in
             let gate = workspace.gates.pointer + rows.lowerBound * 2 * width
             let prepared = target.pointer + rows.lowerBound * target.stride
-            if format == CK_F32 {
-                kernels.table.gated(
-                    kind, gate, 2 * width, gate + width, 2 * width, Int32(width),
-                    prepared.assumingMemoryBound(to: Float.self), target.stride / 4, Int32(rows.count))
-            } else {
-                kernels.table.gated_prepare(
-                    target.format, target.group, kind, gate, 2 * width, gate + width, 2 * width, Int32(width),
-                    prepared, target.stride, Int32(rows.count))
-            }
+            kernels.table.gated_prepare(
+                target.format, target.group, kind, gate, 2 * width, gate + width, 2 * width, Int32(width),
+                prepared, target.stride, Int32(rows.count))
         }
         return target
     }

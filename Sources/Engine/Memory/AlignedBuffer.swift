@@ -2,6 +2,9 @@ import Glibc
 
 /// A fixed-size block of memory aligned for the widest SIMD loads, zeroed when made.
 ///
+/// A large block is mapped by itself: the system gives it zeroed pages as they are first written, and has them back when
+/// the buffer goes.
+///
 /// Not thread-safe by itself: `@unchecked Sendable` because a buffer is either written before it is shared
 /// and then only read (weights), or owned by the engine thread, whose parallel loops write disjoint ranges
 /// (workspace).
@@ -14,12 +17,26 @@ final class AlignedBuffer<Element>: @unchecked Sendable {
     /// Bytes each buffer starts on: a cache line, and a whole AVX-512 register.
     static var alignment: Int { 64 }
 
+    /// Bytes from which on a buffer is mapped.
+    private static var mappedSize: Int { 1 << 18 }
+
+    private let isMapped: Bool
+
     /// - Precondition: `Element` is trivial (numbers only).
     init(count: Int) {
         precondition(_isPOD(Element.self) && count >= 0)
         let bytes = max(count * MemoryLayout<Element>.stride, 1)
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
-        memset(raw, 0, bytes)
+        let pages = bytes < Self.mappedSize ? MAP_FAILED
+            : mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        let raw: UnsafeMutableRawPointer
+        if let pages, pages != MAP_FAILED {
+            raw = pages
+            isMapped = true
+        } else {
+            raw = .allocate(byteCount: bytes, alignment: Self.alignment)
+            memset(raw, 0, bytes)
+            isMapped = false
+        }
         pointer = raw.bindMemory(to: Element.self, capacity: max(count, 1))
         self.count = count
     }
@@ -38,5 +55,7 @@ final class AlignedBuffer<Element>: @unchecked Sendable {
         }
     }
 
-    deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+    deinit {
+        if isMapped { munmap(pointer, byteCount) } else { UnsafeMutableRawPointer(pointer).deallocate() }
+    }
 }

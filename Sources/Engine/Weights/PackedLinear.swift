@@ -61,5 +61,6 @@ final class PackedLinear: @unchecked Sendable {
             }
         }
         sideProducts = products
+        for part in parts { part.weight.releasePages() }
     }
 }

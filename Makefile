@@ -46,8 +46,9 @@ training-test: ## run the training recipe's tests on the CPU (installs its Pytho
 	  .venv-training/bin/python -m pip install --quiet -r training/requirements.txt pytest; }
 	.venv-training/bin/python -m pytest -q training/tests
 
-contract-test: build model ## check a running server with schemathesis, tritonclient and promtool
-	Tests/contract/run.sh $(INTENTD) models
+contract-test: model ## check a running server with schemathesis, tritonclient and promtool
+	@[ -x $(INTENTD) ] || $(MAKE) --no-print-directory build
+	PYTHON=$(PYTHON) Tests/contract/run.sh $(INTENTD) models
 
 benchmark-tokenizer: model ## time the tokenizer beside Python's (MESSAGES=file.csv with a column text)
 	@[ -n "$(MESSAGES)" ] || { echo "name the messages: make $@ MESSAGES=file.csv" >&2; exit 2; }

@@ -66,7 +66,8 @@ echo "== schemathesis, $seconds s at most"
 export INTENTD_MODEL_NAME INTENTD_MODEL_VERSION SCHEMATHESIS_HOOKS=$here/hooks.py
 read -r INTENTD_MODEL_NAME INTENTD_MODEL_VERSION < <(curl -sS "$url/labels" | "$cache/venv/bin/python" -c \
     'import json, sys; model = json.load(sys.stdin)["model"]; print(model["name"], model["version"])')
-PYTHONPATH=$here "$cache/venv/bin/schemathesis" run "$url/openapi.json" --url "$url" --max-time "$seconds" \
+PYTHONPATH=$here "$cache/venv/bin/schemathesis" --config-file "$here/schemathesis.toml" \
+    run "$url/openapi.json" --url "$url" --max-time "$seconds" \
     --max-examples 200 --checks not_a_server_error,status_code_conformance,content_type_conformance \
     --checks response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method \
     --seed 1 --no-color

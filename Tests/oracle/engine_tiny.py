@@ -1,7 +1,8 @@
 """Makes Tests/Fixtures/engine/: tiny random checkpoints saved by transformers, bitsandbytes and peft, with the
 hidden states and logits those libraries compute in float32, each message alone.
 
-Run: python Tests/oracle/engine_tiny.py     (needs torch, transformers, peft, bitsandbytes, safetensors)
+Run: python Tests/oracle/engine_tiny.py [NAME...]    (needs torch, transformers, peft, bitsandbytes, safetensors)
+     With names, only those of the checkpoints with an adapter are made.
 """
 import json
 import pathlib
@@ -105,11 +106,20 @@ def plain():
         record(type(model).from_pretrained(folder, dtype=torch.float32), folder)
 
 
-def quantised_with_adapter():
+def quantised_with_adapter(only=()):
     """A QLoRA output as a team has it: an NF4 base saved by transformers + bitsandbytes, an adapter saved by peft."""
     from peft import LoraConfig, get_peft_model
     from transformers import BitsAndBytesConfig
-    for name, make in {"gemma3-qlora": gemma, "llama-qlora": llama}.items():
+    attention = dict(target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])
+    # Everything at once that changes a merge.
+    everything = dict(
+        target_modules="all-linear", use_dora=True, use_rslora=True, rank_pattern={"q_proj": 2, "down_proj": 6},
+        alpha_pattern={"v_proj": 3})
+    for name, (make, options) in {
+            "gemma3-qlora": (gemma, attention), "llama-qlora": (llama, attention),
+            "llama-qdora": (llama, everything)}.items():
+        if only and name not in only:
+            continue
         model = make()
         randomise(model, 11)
         scratch = HERE / f".{name}"
@@ -122,12 +132,13 @@ def quantised_with_adapter():
         quantised.save_pretrained(folder / "base")
         shutil.rmtree(scratch)
         peft_model = get_peft_model(quantised, LoraConfig(
-            task_type="SEQ_CLS", r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"],
-            modules_to_save=["score"]))
+            task_type="SEQ_CLS", r=4, lora_alpha=8, modules_to_save=["score"], **options))
         generator = torch.Generator().manual_seed(5)
         with torch.no_grad():
             for key, parameter in peft_model.named_parameters():
-                if "lora_" in key or "modules_to_save" in key:
+                if "magnitude" in key:  # from the lengths of the base's rows
+                    parameter.mul_(1 + 0.2 * torch.randn(parameter.shape, generator=generator))
+                elif "lora_" in key or "modules_to_save" in key:
                     parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
         peft_model.peft_config["default"].base_model_name_or_path = "base"
         peft_model.save_pretrained(folder / "adapter")
@@ -146,6 +157,7 @@ def quantised_with_adapter():
 
 if __name__ == "__main__":
     HERE.mkdir(parents=True, exist_ok=True)
-    plain()
-    quantised_with_adapter()
+    if not sys.argv[1:]:
+        plain()
+    quantised_with_adapter(sys.argv[1:])
     print({p.parent.name: p.stat().st_size for p in sorted(HERE.rglob("expected.json"))}, file=sys.stderr)

@@ -20,7 +20,7 @@ struct EngineFixture {
 
     static let names = [
         "gemma3-causal", "gemma3-bidirectional", "gemma3-qlora", "llama", "llama-bias", "llama-rope-llama3",
-        "llama-qlora", "mistral",
+        "llama-qlora", "llama-qdora", "mistral",
     ]
 
     init(_ name: String) throws {

@@ -80,6 +80,13 @@ let package = Package(
             name: "tokenizer-harness", dependencies: ["SentencePiece", "SentencePieceOracle"],
             path: "Benchmarks/tokenizer", exclude: ["README.md", "RESULTS.md", "benchmark.py"],
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "engine-harness", dependencies: ["Engine"], path: "Benchmarks/engine",
+            exclude: [
+                "README.md", "compare.py", "peers", "requirements.txt", "requirements-llama.txt", "scaling.py",
+                "startup.py",
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "SentencePieceTests", dependencies: ["SentencePiece", "SentencePieceOracle"],
             swiftSettings: swiftSettings),

@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl unzip python3 python3-pip pyt
 # The tests look at declarations that are internal; this is the only way that their build differs.
 TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
 
-.PHONY: help run test build model deps clean training-test contract-test benchmark-tokenizer
+.PHONY: help run test build model deps clean sanitize training-test contract-test benchmark-tokenizer
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ test: deps ## run every test (fetches and builds the model once)
 	@$(MAKE) --no-print-directory model INTENTD=.build-test/release/intentd
 	swift test $(TEST_FLAGS) --skip-build --no-parallel
 
+sanitize: ## check the kernels under AddressSanitizer and UndefinedBehaviorSanitizer
+	@mkdir -p .build-sanitize
+	STATIC= Benchmarks/kernels/build.sh .build-sanitize/kernels -g -O1 -fsanitize=address,undefined \
+	  -fno-sanitize-recover=all
+	.build-sanitize/kernels check
+
 training-test: ## run the training recipe's tests on the CPU (installs its Python packages)
 	@[ -x .venv-training/bin/pytest ] || { $(PYTHON) -m venv .venv-training && \
 	  .venv-training/bin/python -m pip install --quiet -r training/requirements.txt pytest; }
@@ -61,4 +67,4 @@ benchmark-tokenizer: model ## time the tokenizer beside Python's (MESSAGES=file.
 include make/operations.mk
 
 clean: ## remove builds; keep the fetched model
-	rm -rf .build .build-test
+	rm -rf .build .build-test .build-sanitize

@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--python", help="an interpreter that has the packages of requirements.txt")
     parser.add_argument("--gguf", help="the GGUF file for llama.cpp (default: the chunks in models/downloads)")
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS, help="f32 first: others are compared with it")
-    parser.add_argument("--no-peers", action="store_true", help="intentd's precisions alone")
+    parser.add_argument("--skip", nargs="*", default=[], metavar="TEXT", help="leave out engines with this in their name")
     arguments = parser.parse_args()
     work = pathlib.Path(arguments.work)
     work.mkdir(parents=True, exist_ok=True)
@@ -157,8 +157,8 @@ def main() -> None:
         f"intentd {precision}": [
             arguments.harness, "worker", arguments.models, precision, str(arguments.threads), path, arguments.adapter]
         for precision in arguments.precisions}
-    if not arguments.no_peers:
-        commands |= peers(arguments, environment(arguments, work), work, path)
+    commands |= peers(arguments, environment(arguments, work), work, path)
+    commands = {name: command for name, command in commands.items() if not any(part in name for part in arguments.skip)}
     engines = []
     for name, command in commands.items():
         say(f"starting {name}")
@@ -167,9 +167,10 @@ def main() -> None:
         for engine in engines:
             if engine.is_slow:
                 continue
-            say(f"round {number + 1} of {arguments.rounds}: {engine.name}")
             engine.seconds.append(engine.ask("batches 32")["seconds"])
             engine.milliseconds += engine.ask("single 100")["milliseconds"]
+            say(f"round {number + 1} of {arguments.rounds}: {engine.name}: {engine.seconds[-1]:.2f} s, "
+                f"p50 {quantile(engine.milliseconds, .5):.1f} ms")
     for engine in engines:
         engine.logits = None if engine.is_slow else engine.ask("answers")["logits"]
         engine.end()

@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test(arguments: precisions, [2, 3, 8])
+    @Test(arguments: precisions, [2, 3, 8, 17, 64])
     func anyNumberOfThreads(_ precision: Precision, _ threads: Int) throws {
         let fixture = try EngineFixture("gemma3-qlora")
         // Enough rows for several tiles: 20 copies of each message.

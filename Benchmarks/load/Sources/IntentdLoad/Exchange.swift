@@ -1,0 +1,16 @@
+import NIOCore
+
+/// One request and what came of it.
+struct Exchange {
+    /// Which message it carries, and the request's body.
+    let message: Int
+    let body: ByteBuffer
+    /// When it should have been sent: latency counts from here, whether or not the client was able to.
+    let intended: NIODeadline
+}
+
+/// A response, or why there is none.
+enum Outcome {
+    case response(status: Int, body: ByteBuffer)
+    case failed
+}

@@ -10,6 +10,6 @@ run teach --names $ensemble --models 2 &
 run teachers --names $ensemble
 wait
 run label --names $ensemble --final
-run final --names $ensemble --option exposed --layers 12 --models 2 &
-run final --names $ensemble --option exposed --layers 18 --models 2
+run final --names $ensemble --layers 12 --models 2 &
+run final --names $ensemble --layers 18 --models 2
 wait

@@ -7,9 +7,8 @@ train.sh runs, validate.sh runs after it with the same folders:
     generate [--final]      generators and the messages that they write, for each fold or from all rows
     label [--final]         the teachers' mean probabilities for those messages
     final --layers N        students on all rows, and the mean of their seeds
-    pairs                   models without two folds: out-of-fold logits inside each outer training set
-    students --names a,b    fold students, their held-out logits, features and robustness
-    floor --layers N        one adapter on hard labels, without distillation
+    pairs [--mpnet]         models without two folds: out-of-fold logits inside each outer training set
+    students --names a,b    fold students: logits and distances of held-out, perturbed and out-of-scope messages
 """
 import argparse
 import json
@@ -19,23 +18,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import generator, merge
+from . import distance, generator, merge
 from .calibration import softmax
 from .messages import MAX_TOKENS, Pool
 from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace
 
-#: Student experiments: what a fold student learns from.
+#: Student experiments: what a fold student learns from, where that differs from the shipped adapters' recipe.
+#: `exposed` is the accurate adapter's, `exposed12` the fast one's; each of the others leaves one idea out.
 STUDENTS = {
-    "full": {},
-    "full12": {"layers": 12},
-    "gemma_only": {"mpnet": False},
-    "real_only": {"synthetic": False},
-    "clean": {"synthetic": False, "cleaning": True},
-    "exposed": {"exposure": True},
-    "exposed12": {"exposure": True, "layers": 12},
-    "labels": {"trust": 0.0, "suspect": 0.0},
+    "exposed": {},
+    "exposed12": {"layers": 12},
+    "gemma_only12": {"layers": 12, "mpnet": False},
+    "unperturbed12": {"layers": 12, "augmentation": 0.0},
+    "real_only12": {"layers": 12, "synthetic": False},
+    "clean12": {"layers": 12, "synthetic": False, "cleaning": True},
+    "labels12": {"layers": 12, "synthetic": False, "trust": 0.0, "suspect": 0.0},
 }
 
 
@@ -97,10 +96,9 @@ class Stages:
 
     def teachers(self, names: list[str], layers: int, tag: str, epochs=None) -> None:
         work = self.work
-        count = int(work.folds.max()) + 1
-        sets = [work.train_rows(f) for f in range(count)]
+        sets = [work.train_rows(f) for f in range(self.folds)]
         stack, pool = self.teacher_stack(names, sets, "teachers " + ",".join(names), layers, epochs=epochs)
-        held = [work.held_rows(f) for f in range(count)] * len(names)
+        held = [work.held_rows(f) for f in range(self.folds)] * len(names)
         self.keep_folds(names, tag, stack, pool, held)
 
     def keep_folds(self, names, tag, stack, pool, held):
@@ -111,16 +109,21 @@ class Stages:
             for f in range(folds):
                 out[held[n * folds + f]] = logits[n * folds + f]
             work.save(f"oof_{name}{tag}", logits=out)
-            print(f"RESULT {name}{tag} {work.accuracy(out):.2f} folds "
+            print(f"RESULT {name}{tag} {self.seen_accuracy(out):.2f} folds "
                   f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
         for n, name in enumerate(names):
             torch.save(stack.bank.value[n * folds:(n + 1) * folds].to(torch.bfloat16).cpu(),
                        f"{self.keep}/fold_{name}{tag}.pt")
 
+    def seen_accuracy(self, logits: np.ndarray) -> float:
+        """Accuracy on the rows of the folds that are looked at."""
+        seen = np.flatnonzero(self.work.folds < self.folds)
+        return self.work.accuracy(logits[seen], seen)
+
     def pairs(self, mpnet: bool) -> None:
         work = self.work
         count = int(work.folds.max()) + 1
-        both = [(a, b) for a in range(count) for b in range(a)]
+        both = [(a, b) for a in range(count) for b in range(a) if b < self.folds]
         sets = [np.flatnonzero((work.folds != a) & (work.folds != b)) for a, b in both]
         stack, pool = self.teacher_stack(["probe"], sets, "pairs", mpnet=mpnet)
         held = [np.flatnonzero((work.folds == a) | (work.folds == b)) for a, b in both]
@@ -131,7 +134,7 @@ class Stages:
             out[b][rows[work.folds[rows] == a]] = values[work.folds[rows] == a]
         name = "pairs_mpnet" if mpnet else "pairs"
         work.save(name, logits=out)
-        inside = [work.accuracy(out[f][work.train_rows(f)], work.train_rows(f)) for f in range(count)]
+        inside = [work.accuracy(out[f][work.train_rows(f)], work.train_rows(f)) for f in range(self.folds)]
         print(f"RESULT {name} {np.mean(inside):.2f}", flush=True)
 
     def mpnet(self, final: bool) -> None:
@@ -142,9 +145,9 @@ class Stages:
                                           mpnet=True)
             self.store("all_mpnet", stack)
             return
-        count = int(work.folds.max()) + 1
-        stack, pool = self.teacher_stack(["mpnet"], [work.train_rows(f) for f in range(count)], "mpnet", mpnet=True)
-        self.keep_folds(["mpnet"], "", stack, pool, [work.held_rows(f) for f in range(count)])
+        folds = range(self.folds)
+        stack, pool = self.teacher_stack(["mpnet"], [work.train_rows(f) for f in folds], "mpnet", mpnet=True)
+        self.keep_folds(["mpnet"], "", stack, pool, [work.held_rows(f) for f in folds])
 
     # Messages
 
@@ -214,12 +217,12 @@ class Stages:
                 work.save(f"labels_{base}_{f}",
                           share=np.mean([softmax(s[f]) for s in sets], 0).astype(np.float16))
         held = self.ensemble_out_of_fold(names)
-        print(f"RESULT ensemble {','.join(names)} + mpnet {work.accuracy(held):.2f}; gemma alone "
-              f"{work.accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
+        print(f"RESULT ensemble {','.join(names)} + mpnet {self.seen_accuracy(held):.2f}; gemma alone "
+              f"{self.seen_accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
 
     def sound(self, names: list[str]) -> list[str]:
         """The teachers within a point of the best out of fold: one that diverged must not teach."""
-        found = {n: self.work.accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names}
+        found = {n: self.seen_accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names}
         return [n for n in names if found[n] >= max(found.values()) - 1]
 
     def ensemble_out_of_fold(self, names, mpnet=True) -> np.ndarray:
@@ -261,97 +264,100 @@ class Stages:
             target[extra_rows] = extra_share
             label[extra_rows] = np.where(extra_share.max(1) > 0.7, extra_share.argmax(1), -1)
             parts.append(Part(extra_rows, table["synthetic_per_batch"]))
-        if outside_rows is not None:
-            target[outside_rows] = 1 / CLASSES
-            parts.append(Part(outside_rows, table["outside_per_batch"]))
-        settings = self.recipe.settings(table["settings"], smoothing=table["smoothing"])
+        target[outside_rows] = 1 / CLASSES
+        parts.append(Part(outside_rows, table["outside_per_batch"]))
+        settings = self.recipe.settings(table["settings"], options, smoothing=table["smoothing"])
         return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"])
 
     def outside_fit(self) -> np.ndarray:
         """The half of the out-of-scope messages that may be learnt from: every other one."""
         return np.arange(0, len(self.work.outside), 2)
 
-    def students(self, names: list[str]) -> None:
-        """Each named experiment in every fold; experiments of one depth and batch train in one stack."""
-        work = self.work
-        folds = self.folds
+    def students(self, names: list[str], models: int, tag: str, epochs: float | None) -> None:
+        """Each named experiment in every fold, `models` seeds each; they need one depth and the same batch parts.
+
+        With several seeds each is judged alone (`student_NAME_seedI`) and their mean adapter as NAME.
+        """
+        work, folds, table = self.work, self.folds, self.recipe["student"]
         pairs = softmax(work.load("pairs")["logits"])
         second = softmax(work.load("pairs_mpnet")["logits"]) if work.has("pairs_mpnet") else pairs
         options = [STUDENTS[n] for n in names]
-        layers = options[0].get("layers", 18)
         messages = self.synthetic(False) if any(o.get("synthetic", True) for o in options) else {}
         outside = [work.outside[i] for i in self.outside_fit()]
         extra = outside + [t for f in range(folds) for t in messages.get(str(f), [])]
         pool, places, variants = work.training_pool(extra)
+        starts = work.count + len(outside) + np.cumsum([0] + [len(messages.get(str(f), [])) for f in range(folds)])
         jobs = []
         for name, option in zip(names, options):
-            at = work.count + len(outside)
             for fold in range(folds):
                 share = (pairs[fold] + second[fold]) / 2 if option.get("mpnet", True) else pairs[fold]
-                count = len(messages.get(str(fold), []))
-                rows, labels = np.arange(at, at + count), None
-                at += count
+                rows = labels = None
                 if option.get("synthetic", True):
+                    rows = np.arange(starts[fold], starts[fold + 1])
                     labels = work.load(f"labels_gemma_{fold}")["share"].astype(np.float32)
                     if option.get("mpnet", True) and work.has(f"labels_mpnet_{fold}"):
                         labels = (labels + work.load(f"labels_mpnet_{fold}")["share"]) / 2
-                else:
-                    rows = None
-                jobs.append(self.student_job(
-                    f"{name}/{fold}", work.train_rows(fold), share, rows, labels,
-                    np.arange(work.count, work.count + len(outside)) if option.get("exposure") else None,
-                    pool, self.recipe["seed"] + 7000 + fold, option))
-        shape = self.shape(layers, self.recipe["student"]["epochs"])
-        stack = train(work.gemma, pool, jobs, shape, variants, "students " + ",".join(names), self.log)
+                jobs += [self.student_job(
+                    f"{name}/{fold}/{seed}", work.train_rows(fold), share, rows, labels, places[:len(outside)], pool,
+                    self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
+        shape = self.shape(options[0].get("layers", 18), epochs or table["epochs"])
+        stack = train(work.gemma, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
+        if models > 1:
+            values = stack.bank.value.view(len(names) * folds, models, -1)
+            for seed in range(models):
+                judge = self.judge(values[:, seed], shape)
+                self.judge_students([f"{n}{tag}_seed{seed}" for n in names], judge, pool, jobs[::models], False)
+            values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
+            stack = self.judge(values, shape)
+        self.judge_students([n + tag for n in names], stack, pool, jobs[::models], True)
+
+    def judge(self, values: torch.Tensor, shape: StackShape) -> Stack:
+        """A stack of the given values [models, size], for predictions."""
+        stack = Stack(self.work.gemma, len(values), shape)
+        stack.bank.value.copy_(values)
+        return stack
+
+    def judge_students(self, names: list[str], stack: Stack, pool: Pool, jobs: list[Job], near: bool) -> None:
+        """Saves each student's held-out logits and distances; with `near` also those of the perturbed held-out
+        messages and of the out-of-scope ones. Models are name-major, `jobs` theirs."""
+        work, folds = self.work, self.folds
         held = [work.held_rows(f) for f in range(folds)] * len(names)
-        seen = np.flatnonzero(work.folds < folds)
         logits, features = predict(stack, pool, held, features=True)
-        near = work.gemma_rows([t for c in work.robustness.values() for t in c] + work.outside)
-        near_pool, size = Pool.of(near), len(work.robustness_rows)
-        fold_of = work.folds[work.robustness_rows]
-        total = len(work.robustness) * size
+        learnt = [job.parts[0].rows for job in jobs]
+        _, known = predict(stack, pool, learnt, features=True)
+        spaces = [distance.ClassSpace.of(values, job.label[rows]) for values, job, rows in zip(known, jobs, learnt)]
         for n, name in enumerate(names):
             out = np.zeros((work.count, CLASSES), np.float16)
-            feature = np.zeros((work.count, stack.body.hidden), np.float16)
+            measures = np.zeros((work.count, len(distance.MEASURES)), np.float32)
             for f in range(folds):
-                out[held[f]], feature[held[f]] = logits[n * folds + f], features[n * folds + f]
-            print(f"RESULT student {name} {work.accuracy(out[seen], seen):.2f} folds "
+                m = n * folds + f
+                out[held[f]], measures[held[f]] = logits[m], spaces[m].measure(features[m])
+            print(f"RESULT student {name} {self.seen_accuracy(out):.2f} folds "
                   f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
-            work.save(f"student_{name}", logits=out, feature=feature)
+            work.save(f"student_{name}", logits=out, measures=measures)
+        if not near:
+            return
+        size, fold_of = len(work.robustness_rows), work.folds[work.robustness_rows]
+        total = len(work.robustness) * size
+        texts = [t for c in work.robustness.values() for t in c] + work.outside
         rows = [np.concatenate([c * size + np.flatnonzero(fold_of == f) for c in range(len(work.robustness))]
-                               + [np.arange(total, len(near))]) for f in range(folds)] * len(names)
-        logits, features = predict(stack, near_pool, rows, features=True)
+                               + [np.arange(total, len(texts))]) for f in range(folds)] * len(names)
+        logits, features = predict(stack, Pool.of(work.gemma_rows(texts)), rows, features=True)
+        truth, reached = work.labels[work.robustness_rows], fold_of < folds
         for n, name in enumerate(names):
-            share = np.zeros((total, CLASSES), np.float16)
-            outside_logits, outside_features = [], []
+            perturbed = np.zeros((total, CLASSES), np.float16)
+            outside, measures = [], []
             for f in range(folds):
-                index = rows[f]
-                values = logits[n * folds + f]
-                share[index[index < total]] = values[index < total]
-                outside_logits.append(values[index >= total])
-                outside_features.append(features[n * folds + f][index >= total])
-            truth = work.labels[work.robustness_rows]
-            known = fold_of < folds
-            found = {c: round(float((share[i * size:(i + 1) * size].argmax(1) == truth)[known].mean() * 100), 2)
+                m = n * folds + f
+                inside = rows[m] < total
+                perturbed[rows[m][inside]] = logits[m][inside]
+                outside.append(logits[m][~inside])
+                measures.append(spaces[m].measure(features[m][~inside]))
+            found = {c: round(float((perturbed[i * size:(i + 1) * size].argmax(1) == truth)[reached].mean() * 100), 2)
                      for i, c in enumerate(work.robustness)}
             print(f"RESULT robustness {name} {found}", flush=True)
-            work.save(f"near_{name}", robustness=share, outside=np.array(outside_logits, np.float16),
-                      outside_feature=np.array(outside_features, np.float16))
-        sample = [work.train_rows(f) for f in range(folds)] * len(names)
-        _, features = predict(stack, pool, sample, features=True)
-        for n, name in enumerate(names):
-            means = np.zeros((folds, CLASSES, stack.body.hidden), np.float32)
-            spread = np.zeros((folds, stack.body.hidden, stack.body.hidden), np.float32)
-            centre = np.zeros((folds, stack.body.hidden), np.float32)
-            for f in range(folds):
-                values, label = features[n * folds + f].astype(np.float32), jobs[n * folds + f].label[sample[f]]
-                means[f] = np.stack([values[label == c].mean(0) for c in range(CLASSES)])
-                centre[f] = values.mean(0)
-                spread[f] = (values - means[f][label]).T @ (values - means[f][label]) / len(values)
-            work.save(f"means_{name}", means=means, spread=spread.astype(np.float32), centre=centre)
-        for n, name in enumerate(names):
-            torch.save(stack.bank.value[n * folds:(n + 1) * folds].to(torch.bfloat16).cpu(),
-                       f"{self.keep}/student_{name}.pt")
+            work.save(f"near_{name}", robustness=perturbed, outside=np.array(outside, np.float16),
+                      outside_measures=np.array(measures, np.float32))
 
     # All rows
 
@@ -364,34 +370,29 @@ class Stages:
             torch.save(stack.bank.value[n * models:(n + 1) * models].to(torch.bfloat16).cpu(),
                        f"{self.keep}/all_{name}.pt")
 
-    def floor(self, name: str, layers: int) -> None:
-        """One adapter on all rows and hard labels: the probe's level, kept as the fallback."""
-        stack, _ = self.teacher_stack([name], [np.arange(self.work.count)], f"floor {layers}", layers)
-        torch.save(stack.bank.value.to(torch.bfloat16).cpu(), self.work.results / f"floor_{layers}.pt")
-
-    def final(self, names: list[str], layers: int, models: int, option: str) -> None:
+    def final(self, names: list[str], layers: int, models: int) -> None:
         """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
-        work, options = self.work, STUDENTS[option]
-        share = self.ensemble_out_of_fold(names, options.get("mpnet", True))
+        work = self.work
+        share = self.ensemble_out_of_fold(names)
         texts = self.synthetic(True)["all"]
         labels = work.load("labels_all_gemma")["share"].astype(np.float32)
-        if options.get("mpnet", True) and work.has("labels_all_mpnet"):
+        if work.has("labels_all_mpnet"):
             labels = (labels + work.load("labels_all_mpnet")["share"]) / 2
         outside = [work.outside[i] for i in self.outside_fit()]
-        pool, _, variants = work.training_pool(outside + texts)
+        pool, places, variants = work.training_pool(outside + texts)
         first = work.count + len(outside)
         kept = len(texts) - min(3000, len(texts) // 10)
         jobs = [self.student_job(
             f"final/{i}", np.arange(work.count), share, np.arange(first, first + kept), labels[:kept],
-            np.arange(work.count, first) if options.get("exposure") else None, pool,
-            self.recipe["seed"] + 9000 + i, options) for i in range(models)]
-        shape = self.shape(layers, self.recipe["student"]["final_epochs"])
+            places[:len(outside)], pool, self.recipe["seed"] + 9000 + i, {}) for i in range(models)]
+        shape = self.shape(layers, self.recipe["student"]["epochs"])
         stack = train(work.gemma, pool, jobs, shape, variants, f"final {layers}", self.log)
         values = stack.bank.value.clone()
+        torch.save(values.to(torch.bfloat16).cpu(), work.results / f"final_{layers}.pt")
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
-        torch.save(candidates.to(torch.bfloat16).cpu(), work.results / f"final_{layers}.pt")
-        judge = Stack(work.gemma, len(candidates), shape)
-        judge.bank.value.copy_(candidates)
+        judge = self.judge(candidates, shape)
+        (work.results / "kept_out_messages.json").write_text(json.dumps(texts[kept:]))
+        work.save("kept_out_labels", share=labels[kept:].astype(np.float16))
         logits = predict(judge, pool, [first + kept + np.arange(len(texts) - kept)] * len(candidates))
         for i, values in enumerate(logits):
             share = softmax(values)
@@ -415,7 +416,6 @@ def main() -> None:
     parser.add_argument("--tag", default="")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--models", type=int, default=1)
-    parser.add_argument("--option", default="full")
     parser.add_argument("--folds", type=int, help="only the first so many folds")
     parser.add_argument("--final", action="store_true")
     parser.add_argument("--mpnet", action="store_true")
@@ -437,9 +437,9 @@ def main() -> None:
         "teachers": lambda: stages.teachers(names, a.layers, a.tag, a.epochs),
         "pairs": lambda: stages.pairs(a.mpnet), "mpnet": lambda: stages.mpnet(a.final),
         "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final),
-        "students": lambda: stages.students(names), "teach": lambda: stages.teach(names, a.models),
-        "floor": lambda: stages.floor(names[0], a.layers),
-        "final": lambda: stages.final(names, a.layers, a.models, a.option),
+        "students": lambda: stages.students(names, a.models, a.tag, a.epochs),
+        "teach": lambda: stages.teach(names, a.models),
+        "final": lambda: stages.final(names, a.layers, a.models),
     }
     run[a.stage]()
     tag = "_".join([a.stage, *names, str(a.layers), a.tag] + ["mpnet"] * a.mpnet + ["final"] * a.final)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from intentd_training import calibration, finish, fourbit, losses, merge, peft_files, perturb, prepare
+from intentd_training import calibration, confidence, distance, finish, fourbit, losses, merge, paired, peft_files
+from intentd_training import perturb, prepare
 from intentd_training.base import BasePack
 from intentd_training.messages import MAX_TOKENS, ROW, Pool, deal, pack
 from intentd_training.mpnet import TARGETS as MPNET_TARGETS
@@ -283,17 +284,63 @@ def test_recipe_reads():
         assert len(json.loads(split.read_text())["fold_of_row"]) > 0
 
 
-def test_measured_settings_are_what_the_engine_reads():
+def held_out_predictions() -> confidence.HeldOut:
+    """Logits of a model that is right as often as it says, in two folds, and flat ones out of scope."""
     source = np.random.default_rng(1)
-    label = source.integers(0, CLASSES, 300)
-    logits = source.normal(size=(300, CLASSES))
-    logits[np.arange(300), label] += 9
-    outside = source.normal(size=(80, CLASSES)) * 0.1
-    table = {"min_confidence": 0.3, "energy": 4.7, "teacher_temperature": 0.86}
-    settings, found = finish.measure(logits, label, outside, table)
-    assert found["outside_abstained"] == 100 and found["lost"] < 5 and found["accuracy"] > 95
-    assert settings["calibration"]["temperature"] > 0
-    assert settings["abstention"]["out_of_scope"] == {"method": "energy", "threshold": 4.7}
+    logits = source.normal(size=(4000, CLASSES))
+    logits[np.arange(4000), source.integers(0, CLASSES, 4000)] += source.uniform(2, 14, 4000)
+    label = np.array([source.choice(CLASSES, p=p) for p in calibration.softmax(logits)])
+    outside = source.normal(size=(2, 80, CLASSES)) * 0.1
+    return confidence.HeldOut(logits * 1.5, label, np.arange(4000) % 2, outside, source.random((4000, 2)),
+                              source.random((2, 80, 2)))
+
+
+def test_settings_from_held_out_predictions_keep_their_promises():
+    held, table = held_out_predictions(), {"energy_loss": 0.01, "coverage": 0.9}
+    settings, found = confidence.summary(held, table)
+    assert abs(settings["calibration"]["temperature"] - 1.5) < 0.1
+    assert found["calibration_error"] < 0.03 and found["lost_to_energy"] <= 1
+    abstention = settings["abstention"]
+    limits = confidence.Thresholds(abstention["min_confidence"], abstention["out_of_scope"]["threshold"])
+    kept = limits.keeps(calibration.softmax(held.logits, settings["calibration"]["temperature"]), held.logits)
+    assert 0.9 <= kept.mean() < 0.93 and abs(found["coverage"] - 90) < 3
+    assert found["accuracy_kept"] > found["accuracy"]
+    written = finish.measure(held.logits, held.label, held.outside[0], settings)
+    assert written["outside_abstained"] > 80 and written["lost"] <= 10
+
+
+def test_coverage_is_the_largest_share_that_is_right_often_enough():
+    share = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    assert confidence.coverage_at(share, np.array([True, False, True, True]), 0.75) == 1.0
+    assert confidence.coverage_at(share, np.array([True, True, False, False]), 0.9) == 0.5
+    assert confidence.coverage_at(share, np.array([False, True, False, False]), 0.9) == 0.0
+
+
+def test_class_distances_equal_their_definitions():
+    source = np.random.default_rng(3)
+    label = np.repeat(np.arange(3), 40)
+    values = source.normal(size=(120, 6)) + label[:, None] * 3
+    space = distance.ClassSpace.of(values, label, shrinkage=0.0)
+    means = np.stack([values[label == c].mean(0) for c in range(3)])
+    inverse = np.linalg.inv(np.cov((values - means[label]).T, bias=True))
+    for value, (cosine, near) in zip(values[:9], space.measure(values[:9])):
+        squared = [(value - m) @ inverse @ (value - m) for m in means]
+        assert abs(near + min(squared)) < 1e-8
+        wanted = max(value @ m / np.linalg.norm(value) / np.linalg.norm(m) for m in means)
+        assert abs(cosine - wanted) < 1e-12
+
+
+def test_paired_comparison_equals_statsmodels():
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    source = np.random.default_rng(4)
+    a, b = source.random(500) < 0.9, source.random(500) < 0.85
+    found = paired.Paired.of(a, b)
+    both = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
+    assert abs(found.p_value - mcnemar(both, exact=True).pvalue) < 1e-12
+    assert abs(found.difference - (a.mean() - b.mean()) * 100) < 1e-9
+    low, high = found.interval
+    assert low < found.difference < high
 
 
 def test_held_out_messages_name_every_intent_but_one():

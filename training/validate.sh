@@ -12,6 +12,6 @@ run label --names $ensemble
 run students --names exposed12 --models 2 $folds &
 run students --names exposed --models 2 $folds
 wait
-run students --names exposed12,gemma_only12,unperturbed12 --epochs 10 --tag _short $folds &
-run students --names labels12,clean12,real_only12 --epochs 10 --tag _short $folds
+run students --names gemma_only12,unperturbed12 $folds &
+run students --names labels12,clean12,real_only12 $folds
 wait

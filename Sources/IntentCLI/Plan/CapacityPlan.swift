@@ -34,9 +34,13 @@ struct CapacityPlan: Encodable, Equatable {
         let highest = planner.highestRate(seed: seed)
         guard highest > 0 else { return nil }
         let needed = (rps / highest).rounded(.up)
-        guard let replicas = Int(exactly: needed) else { return nil }
-        // Another seed: a plan that held for one load only would show here.
-        let share = planner.simulate(rate: rps / Double(replicas), seed: seed &+ 1000)
+        guard var replicas = Int(exactly: needed) else { return nil }
+        // Another seed: a plan that held for one load only gets another replica.
+        var share = planner.simulate(rate: rps / Double(replicas), seed: seed &+ 1000)
+        while share.answeredInTime < planner.target, Double(replicas) <= 2 * needed {
+            replicas += max(1, replicas / 50)
+            share = planner.simulate(rate: rps / Double(replicas), seed: seed &+ 1000)
+        }
         self.rps = rps
         self.boundMs = boundMs
         target = planner.target

@@ -28,7 +28,9 @@ struct ReportCharts {
         let floor = max(0, ((min(lowest, 0.95) - 0.02) * 20).rounded(.down) / 20)
         var marks = [SVGChart.Mark.line(points.map { ($0.coverage, $0.accuracy) }, style: "series")]
         let answered = report.abstention
-        marks.append(.rule(x: answered.coverage, label: "answered \(NumberFormat.percent(answered.coverage, 1))"))
+        marks.append(
+            .rule(
+                x: answered.coverage, label: "answered \(NumberFormat.percent(answered.coverage, 1))", atTop: false))
         if answered.answered > 0 {
             marks.append(
                 .point(
@@ -56,11 +58,11 @@ struct ReportCharts {
         let range = first.lower...max(last.upper, first.lower + 1e-9)
         return SVGChart(
             title: "Latency of single messages", xLabel: "Milliseconds", yLabel: "Messages", x: range,
-            y: 0...max(tallest, 1), xTicks: Self.niceTicks(range, count: 6),
+            y: 0...max(tallest, 1) * 1.12, xTicks: Self.niceTicks(range, count: 6),
             yTicks: Self.niceTicks(0...tallest, count: 5),
             marks: bars + [
-                .rule(x: latency.p50, label: "p50 \(NumberFormat.fixed(latency.p50, 1))"),
-                .rule(x: latency.p99, label: "p99 \(NumberFormat.fixed(latency.p99, 1))"),
+                .rule(x: latency.p50, label: "p50 \(NumberFormat.fixed(latency.p50, 1))", atTop: true),
+                .rule(x: latency.p99, label: "p99 \(NumberFormat.fixed(latency.p99, 1))", atTop: true),
             ])
     }
 

@@ -5,7 +5,8 @@ struct SVGChart {
         case line([(x: Double, y: Double)], style: String)
         case bar(x: ClosedRange<Double>, y: Double, style: String, title: String)
         case point(x: Double, y: Double, radius: Double, style: String, title: String)
-        case rule(x: Double, label: String)
+        /// An upright line; its label stands at the top or at the bottom, where the chart is empty.
+        case rule(x: Double, label: String, atTop: Bool)
     }
 
     var title: String
@@ -62,12 +63,13 @@ struct SVGChart {
         case .point(let px, let py, let radius, let style, let title):
             return "<circle class=\"\(style)\" cx=\"\(n(x(px)))\" cy=\"\(n(y(py)))\" r=\"\(n(radius))\">"
                 + "<title>\(HTMLText.escaped(title))</title></circle>"
-        case .rule(let value, let label):
+        case .rule(let value, let label, let atTop):
             let nearEnd = x(value) > Self.width * 0.7
             return "<line class=\"rule\" x1=\"\(px(value))\" x2=\"\(px(value))\" y1=\"\(n(Self.top))\" "
                 + "y2=\"\(n(Self.height - Self.bottom))\"/>"
                 + text(
-                    label, x(value) + (nearEnd ? -6 : 6), Self.height - Self.bottom - 10, nearEnd ? "note end" : "note")
+                    label, x(value) + (nearEnd ? -6 : 6), atTop ? Self.top + 10 : Self.height - Self.bottom - 10,
+                    nearEnd ? "note end" : "note")
         }
     }
 

@@ -1,7 +1,7 @@
 """Last stage, on a CPU: PEFT files, temperature and thresholds from the fold students, a check on written messages.
 
     python -m intentd_training.finish --work W --results R --base models/base --models models --classes categories.json
-        [--candidate mean] [--only adapter]
+        [--candidate blend|mean|0|1] [--only adapter]
 
 R holds what train.sh and validate.sh wrote. The checking sets are ../data/held_out.tsv (labelled banking messages
 written for this repository) and the second half of ../data/out_of_scope.txt (its first half was seen in training with
@@ -25,16 +25,23 @@ from .trainer import Stack, StackShape, predict
 from .workspace import Workspace
 
 HERE = Path(__file__).resolve().parents[1]
-#: Each adapter's kind, layers, and the fold students that its temperature and thresholds come from.
-ADAPTERS = {"adapter": ("accurate", 18, "exposed"), "adapter-fast": ("fast", 12, "exposed12")}
+#: Each adapter's kind, layers, the fold students that its temperature and thresholds come from, and the candidate.
+ADAPTERS = {"adapter": ("accurate", 18, "exposed", "blend"), "adapter-fast": ("fast", 12, "exposed12", "mean")}
 
 
-def chosen_values(results: Path, layers: int, candidate: str) -> torch.Tensor:
-    """One student's values [size]: a seed's number, or `mean` of the seeds by their weight changes."""
+def chosen_values(results: Path, layers: int, candidate: str, blend: dict) -> torch.Tensor:
+    """One student's values [size]: a seed's number, `mean` of the seeds by their weight changes, or `blend`, that mean
+    and the teachers' weight changes in the shares of recipe.toml's `blend`."""
     seeds = torch.load(results / f"final_{layers}.pt").float()
-    if candidate != "mean":
+    if candidate not in ("mean", "blend"):
         return seeds[int(candidate)]
-    return merge.mean_adapter(peft_files.bank_of(layers, 16), seeds, 16)[0]
+    bank = peft_files.bank_of(layers, 16)
+    if candidate == "mean":
+        return merge.mean_adapter(bank, seeds[:2], 16)[0]
+    teachers = torch.cat([torch.load(results / "keep" / f"all_{name}.pt").float() for name in blend["teachers"]])
+    weights = torch.cat([torch.full((len(teachers),), blend["share"] / len(teachers)),
+                         torch.full((2,), (1 - blend["share"]) / 2)])
+    return merge.mean_adapter(bank, torch.cat([teachers, seeds[:2]]), 16, weights)[0]
 
 
 def logits_of(folder: Path, base_folder: str, texts: list[str]) -> np.ndarray:
@@ -75,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("--work", "--results", "--base", "--models", "--classes"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--candidate", default="mean")
+    parser.add_argument("--candidate", help="other than what is shipped")
     parser.add_argument("--only", choices=ADAPTERS)
     parser.add_argument("--recipe", default=str(HERE / "recipe.toml"))
     arguments = parser.parse_args()
@@ -86,17 +93,26 @@ def main() -> None:
     outside = read_lines(HERE / "data" / "out_of_scope.txt")[1::2]
     work = Workspace(arguments.work, arguments.results)
     for name in [arguments.only] if arguments.only else ADAPTERS:
-        kind, layers, student = ADAPTERS[name]
+        kind, layers, student, candidate = ADAPTERS[name]
+        candidate = arguments.candidate or candidate
         folder = Path(arguments.models) / name
-        peft_files.write(chosen_values(results, layers, arguments.candidate), layers, recipe["lora"]["rank"],
-                         recipe["lora"]["alpha"], recipe.settings(recipe["student"]["settings"]).low_rank_dropout,
-                         classes, folder)
-        print(f"{name}: {len(texts)} held-out messages", file=sys.stderr)
-        logits = logits_of(folder, arguments.base, texts + outside)
+
+        def written(candidate: str) -> np.ndarray:
+            peft_files.write(chosen_values(results, layers, candidate, recipe["blend"]), layers,
+                             recipe["lora"]["rank"], recipe["lora"]["alpha"],
+                             recipe.settings(recipe["student"]["settings"]).low_rank_dropout, classes, folder)
+            print(f"{name}: {len(texts)} held-out messages, {candidate}", file=sys.stderr)
+            return logits_of(folder, arguments.base, texts + outside)
+
         settings, folds = confidence.of_students(work, student, recipe["abstention"])
+        plain = written("mean") if candidate == "blend" else None
+        logits = written(candidate)
+        if plain is not None:
+            count = len(texts)
+            folds["blend"] = confidence.carried_to(settings, plain[:count], logits[:count], label)
         found = measure(logits[:len(texts)], label, logits[len(texts):], settings)
         (folder / "intentd.json").write_text(json.dumps({
-            "format": 1, "name": f"banking77-{kind}", "version": recipe["version"], "layers": layers,
+            "format": 1, "name": f"banking77-{kind}", "version": recipe["versions"][name], "layers": layers,
             "attention": "bidirectional", "pooling": "mean", "pool_skips_bos": True, "max_tokens": recipe["max_tokens"],
             **settings}, indent=2) + "\n")
         found = {"written": found, "folds": rounded(folds), "settings": settings}

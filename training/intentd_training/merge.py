@@ -4,18 +4,24 @@ import torch
 from .parameters import ParameterBank
 
 
-def mean_adapter(bank: ParameterBank, values: torch.Tensor, rank: int) -> torch.Tensor:
+def mean_adapter(bank: ParameterBank, values: torch.Tensor, rank: int,
+                 weights: torch.Tensor | None = None) -> torch.Tensor:
     """The best rank-`rank` adapter (least squares on each matrix) for the mean of `values` [models, size].
+
+    `weights` [models] sum to one; without them every model counts the same.
 
     A mean of A's and of B's is not the mean of their products; so the products are averaged, as one low-rank
     product of the stacked factors, and cut by its singular values.
     """
+    if weights is None:
+        weights = torch.full((len(values),), 1 / len(values), device=values.device)
+    share = weights.double().to(values.device)[:, None, None]
     out = torch.zeros(1, bank.size, device=values.device)
     for name in bank.shapes:
         if name.endswith(".A"):
             other = name[:-2] + ".B"
             a = torch.cat(list(bank.view(values, name)), 1).double()
-            b = torch.cat(list(bank.view(values, other)), 0).double() / len(values)
+            b = torch.cat(list(bank.view(values, other).double() * share), 0)
             qa, ra = torch.linalg.qr(a)
             qb, rb = torch.linalg.qr(b.T)
             u, s, v = torch.linalg.svd(ra @ rb.T)
@@ -23,5 +29,5 @@ def mean_adapter(bank: ParameterBank, values: torch.Tensor, rank: int) -> torch.
             bank.view(out, name)[0] = (qa @ u[:, :rank] * root).float()
             bank.view(out, other)[0] = (root[:, None] * (v[:rank] @ qb.T)).float()
         elif name == "score":
-            bank.view(out, name)[0] = bank.view(values, name).mean(0)
+            bank.view(out, name)[0] = (bank.view(values, name).double() * share).sum(0).float()
     return out

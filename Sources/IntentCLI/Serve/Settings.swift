@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import FoundationEssentials
+import IntentServer
 
 /// What `intentd serve` was told besides its flags: the environment, and below it the configuration file.
 ///
@@ -123,27 +124,18 @@ struct Settings {
             throw ValidationError("\(path): is not UTF-8")
         }
         var values: [String: String] = [:]
-        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-            let entry = trimmed(line)
-            if entry.isEmpty || entry.hasPrefix("#") { continue }
+        for (number, entry) in text.entries {
             guard let equals = entry.firstIndex(of: "=") else {
-                throw ValidationError("\(path), line \(index + 1): must be NAME=value")
+                throw ValidationError("\(path), line \(number): must be NAME=value")
             }
-            let name = trimmed(entry[..<equals])
-            guard known.contains(name) else { throw unknown(name, "\(path), line \(index + 1)") }
-            values[name] = trimmed(entry[entry.index(after: equals)...])
+            let name = entry[..<equals].trimmed
+            guard known.contains(name) else { throw unknown(name, "\(path), line \(number)") }
+            values[name] = entry[entry.index(after: equals)...].trimmed
         }
         return values
     }
 
     private static func unknown(_ name: String, _ place: String) -> ValidationError {
         ValidationError("\(place): there is no setting \(name); 'intentd serve --help' lists them")
-    }
-
-    private static func trimmed(_ text: Substring) -> String {
-        guard let first = text.firstIndex(where: { !$0.isWhitespace }),
-            let last = text.lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return String(text[first...last])
     }
 }

@@ -95,12 +95,3 @@ struct BodyReader: Sendable {
         }
     }
 }
-
-extension StringProtocol {
-    /// Without white space at either end.
-    var trimmed: String {
-        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return String(self[first...last])
-    }
-}

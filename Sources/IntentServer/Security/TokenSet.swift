@@ -14,23 +14,21 @@ struct TokenSet: Sendable, Equatable {
     /// - Parameter path: for messages.
     init(parsing text: String, path: String) throws(StartError) {
         var digests: [[UInt8]] = []
-        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-            let entry = line.trimmed
-            if entry.isEmpty || entry.hasPrefix("#") { continue }
+        for (number, entry) in text.entries {
             if entry.hasPrefix("sha256:") {
                 guard let digest = Self.bytes(hexadecimal: entry.dropFirst("sha256:".count)) else {
-                    throw .tokens(path: path, reason: "line \(index + 1): sha256: must be followed by 64 digits")
+                    throw .tokens(path: path, reason: "line \(number): sha256: must be followed by 64 digits")
                 }
                 digests.append(digest)
             } else {
                 guard entry.utf8.count >= Self.minimumLength else {
                     throw .tokens(
                         path: path,
-                        reason: "line \(index + 1): a token needs at least \(Self.minimumLength) characters; "
+                        reason: "line \(number): a token needs at least \(Self.minimumLength) characters; "
                             + "'openssl rand -hex 32' makes a good one")
                 }
                 guard entry.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-                    throw .tokens(path: path, reason: "line \(index + 1): a token is ASCII without spaces")
+                    throw .tokens(path: path, reason: "line \(number): a token is ASCII without spaces")
                 }
                 digests.append(Self.digest(entry))
             }

@@ -8,8 +8,13 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return share / share.sum(-1, keepdims=True)
 
 
+def log_losses(logits: np.ndarray, label: np.ndarray, temperature: float) -> np.ndarray:
+    """-log of the probability of each message's label."""
+    return -np.log(softmax(logits, temperature)[np.arange(len(label)), label] + 1e-12)
+
+
 def negative_log_likelihood(logits: np.ndarray, label: np.ndarray, temperature: float) -> float:
-    return float(-np.log(softmax(logits, temperature)[np.arange(len(label)), label] + 1e-12).mean())
+    return float(log_losses(logits, label, temperature).mean())
 
 
 def fit_temperature(logits: np.ndarray, label: np.ndarray) -> float:

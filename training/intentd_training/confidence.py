@@ -108,24 +108,18 @@ def carried_to(settings: dict, before: np.ndarray, after: np.ndarray, label: np.
     The temperature is multiplied by the ratio of the two fits, and the energy threshold (energy grows with the
     logits) moved to the same standing among the messages by a straight line fitted to the two energies.
     """
-    ratio = calibration.fit_temperature(after, label) / calibration.fit_temperature(before, label)
+    temperatures = [calibration.fit_temperature(x, label) for x in (before, after)]
+    ratio = temperatures[1] / temperatures[0]
     slope, offset = np.polyfit(calibration.energy(before), calibration.energy(after), 1)
     settings["calibration"]["temperature"] = round(settings["calibration"]["temperature"] * ratio, 3)
     outside = settings["abstention"]["out_of_scope"]
     outside["threshold"] = round(float(outside["threshold"] * slope + offset), 2)
-    loss = calibration.negative_log_likelihood
-    rows = [per_message_loss(x, label, calibration.fit_temperature(x, label)) for x in (before, after)]
-    change = rows[1] - rows[0]
+    losses = [calibration.log_losses(x, label, t) for x, t in zip((before, after), temperatures)]
+    change = losses[1] - losses[0]
     error = 1.96 * change.std(ddof=1) / len(change) ** 0.5
     return {"temperature_ratio": ratio, "energy_slope": slope, "energy_offset": offset,
-            "loss_before": loss(before, label, calibration.fit_temperature(before, label)),
-            "loss_after": loss(after, label, calibration.fit_temperature(after, label)),
+            "loss_before": losses[0].mean(), "loss_after": losses[1].mean(),
             "loss_change_95": [change.mean() - error, change.mean() + error]}
-
-
-def per_message_loss(logits: np.ndarray, label: np.ndarray, temperature: float) -> np.ndarray:
-    """-log of the probability of each message's label."""
-    return -np.log(calibration.softmax(logits, temperature)[np.arange(len(label)), label] + 1e-12)
 
 
 def mean_ratio(work, name: str) -> float:

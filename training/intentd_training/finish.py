@@ -10,6 +10,7 @@ a uniform target).
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,11 @@ def chosen_values(results: Path, layers: int, candidate: str, blend: dict) -> to
         return seeds[int(candidate)]
     bank = peft_files.bank_of(layers, 16)
     if candidate == "mean":
-        return merge.mean_adapter(bank, seeds[:2], 16)[0]
+        return merge.mean_adapter(bank, seeds, 16)[0]
     teachers = torch.cat([torch.load(results / "keep" / f"all_{name}.pt").float() for name in blend["teachers"]])
-    weights = torch.cat([torch.full((len(teachers),), blend["share"] / len(teachers)),
-                         torch.full((2,), (1 - blend["share"]) / 2)])
-    return merge.mean_adapter(bank, torch.cat([teachers, seeds[:2]]), 16, weights)[0]
+    shares = ((teachers, blend["share"]), (seeds, 1 - blend["share"]))
+    weights = torch.cat([torch.full((len(models),), share / len(models)) for models, share in shares])
+    return merge.mean_adapter(bank, torch.cat([models for models, _ in shares]), 16, weights)[0]
 
 
 def logits_of(folder: Path, base_folder: str, texts: list[str]) -> np.ndarray:
@@ -97,7 +98,8 @@ def main() -> None:
         candidate = arguments.candidate or candidate
         folder = Path(arguments.models) / name
 
-        def written(candidate: str) -> np.ndarray:
+        def written(candidate: str, folder: Path) -> np.ndarray:
+            """Writes a candidate's PEFT files; what they give as written."""
             peft_files.write(chosen_values(results, layers, candidate, recipe["blend"]), layers,
                              recipe["lora"]["rank"], recipe["lora"]["alpha"],
                              recipe.settings(recipe["student"]["settings"]).low_rank_dropout, classes, folder)
@@ -105,9 +107,10 @@ def main() -> None:
             return logits_of(folder, arguments.base, texts + outside)
 
         settings, folds = confidence.of_students(work, student, recipe["abstention"])
-        plain = written("mean") if candidate == "blend" else None
-        logits = written(candidate)
-        if plain is not None:
+        logits = written(candidate, folder)
+        if candidate == "blend":
+            with tempfile.TemporaryDirectory() as aside:
+                plain = written("mean", Path(aside))
             count = len(texts)
             folds["blend"] = confidence.carried_to(settings, plain[:count], logits[:count], label)
         found = measure(logits[:len(texts)], label, logits[len(texts):], settings)

@@ -22,13 +22,16 @@ deps: ## check the system's packages; install the missing ones where that is all
 build: deps ## build the release binary
 	swift build -c release --scratch-path $(SCRATCH) --product intentd
 
+# Built where it is missing; `make build` brings it up to date.
+$(INTENTD):
+	@$(MAKE) --no-print-directory build
+
 models/downloads/.complete: models/base.json models/fetch.sh
 	PYTHON=$(PYTHON) models/fetch.sh
 	@touch $@
 
 # The model is rebuilt when its pins change; a finished folder is never touched.
-models/base/config.json: models/downloads/.complete | deps
-	@[ -x $(INTENTD) ] || $(MAKE) --no-print-directory build
+models/base/config.json: models/downloads/.complete | deps $(INTENTD)
 	$(INTENTD) model build --pins models/base.json --downloads models/downloads --output models/base
 
 model: models/base/config.json ## fetch and build the 4-bit base model
@@ -52,8 +55,7 @@ training-test: ## run the training recipe's tests on the CPU (installs its Pytho
 	  .venv-training/bin/python -m pip install --quiet -r training/requirements.txt pytest; }
 	.venv-training/bin/python -m pytest -q training/tests
 
-contract-test: model ## check a running server with schemathesis, tritonclient and promtool
-	@[ -x $(INTENTD) ] || $(MAKE) --no-print-directory build
+contract-test: model | $(INTENTD) ## check a running server with schemathesis, tritonclient and promtool
 	PYTHON=$(PYTHON) Tests/contract/run.sh $(INTENTD) models
 
 benchmark-tokenizer: model ## time the tokenizer beside Python's (MESSAGES=file.csv with a column text)

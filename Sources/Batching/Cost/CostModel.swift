@@ -55,6 +55,9 @@ public struct CostModel: Sendable {
     /// Predicted seconds of a batch, without margin.
     public func seconds(tokens: Int) -> Double { pace * (fixed + perToken * Double(tokens)) }
 
+    /// The part of each batch's predicted time that its size does not change: what company in a batch saves.
+    var fixedSeconds: Double { pace * fixed }
+
     /// The most tokens whose predicted time is at most `seconds`; 0 if none are.
     public func tokens(within seconds: Double) -> Int {
         let tokens = (seconds / pace - fixed) / perToken

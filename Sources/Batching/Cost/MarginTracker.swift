@@ -12,6 +12,8 @@ public struct MarginTracker: Sendable {
     /// The part of the scale that does not depend on the batch.
     private let offset: Double
 
+    /// The part of batches that exceed the value where it rests.
+    static let exceedance = 0.001
     private static let initial = 0.1
     private static let floor = 0.02
     private static let decay = 0.9995

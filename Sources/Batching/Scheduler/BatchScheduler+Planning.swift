@@ -7,13 +7,15 @@ extension BatchScheduler {
 
     var allowanceSeconds: Double { configuration.answerAllowance.inSeconds }
 
-    /// The time that one batch may take, without margin: room for two in the bound, their margins kept free.
+    /// The time that one batch may take, without margin: as long as company saves anything worth waiting for, and room
+    /// for two in the bound, their margins kept free.
     var batchSeconds: Double { batchSeconds(within: boundSeconds) }
 
     /// The time that a batch may take for a request that has this much time from its arrival on.
     private func batchSeconds(within seconds: Double) -> Double {
         let margin = costs.margin.seconds(predicted: configuration.batchShare * seconds)
-        return configuration.batchShare * max(seconds - 2.0.squareRoot() * margin, seconds / 2)
+        let share = configuration.batchShare * max(seconds - 2.0.squareRoot() * margin, seconds / 2)
+        return min(share, costs.fixedSeconds / configuration.fixedCostShare)
     }
 
     /// Tokens that a batch may have whose first member must be done `slack` seconds after its start.
@@ -57,24 +59,27 @@ extension BatchScheduler {
         return end > now ? end : now + (now - end)
     }
 
-    /// Why these rows of one call cannot be admitted; nil if they can.
+    /// Whether these rows of one call can be admitted.
     /// - Parameter candidates: by rising deadline.
-    func refusal(_ candidates: [Request<Payload>], now: Double) -> Refusal? {
-        if isDraining { return .draining }
+    /// - Returns: the probability that one of them will be late, or why they cannot.
+    func admission(_ candidates: [Request<Payload>], now: Double) -> Result<Double, Refusal> {
+        if isDraining { return .failure(.draining) }
         let tokens = candidates.reduce(0) { $0 + $1.tokens }
-        if tokens > configuration.maxQueuedTokens { return .tooManyTokens(limit: configuration.maxQueuedTokens) }
+        if tokens > configuration.maxQueuedTokens {
+            return .failure(.tooManyTokens(limit: configuration.maxQueuedTokens))
+        }
         if let last = candidates.last {
             var work = CallWork(costs: costs, batchSeconds: batchSeconds)
             for candidate in candidates { work.add(tokens: candidate.tokens) }
             let needed = work.seconds + costs.margin.seconds(predicted: min(work.seconds, batchSeconds))
             if now + needed > last.deadline {
-                return .deadlineTooShort(needed: .seconds(needed + allowanceSeconds))
+                return .failure(.deadlineTooShort(needed: .seconds(needed + allowanceSeconds)))
             }
         }
-        if queue.tokens + tokens > configuration.maxQueuedTokens || !areSchedulable(candidates, now: now) {
-            return .overloaded(retryAfter: .seconds(predictedDrain(now: now)))
+        guard queue.tokens + tokens <= configuration.maxQueuedTokens, let risk = risk(candidates, now: now) else {
+            return .failure(.overloaded(retryAfter: .seconds(predictedDrain(now: now))))
         }
-        return nil
+        return .success(risk)
     }
 
     /// The compute of these requests, in full batches, that falls into one latency bound: work with a later deadline
@@ -105,13 +110,16 @@ extension BatchScheduler {
     ///
     /// It is enough to look at the first member of each batch: the others' deadlines are later, and the batch's length
     /// was limited by the first. The margins of successive batches add up as independent errors do: by their squares.
-    private func areSchedulable(_ candidates: [Request<Payload>], now: Double) -> Bool {
+    /// - Returns: the probability that one of the candidates will be late; nil if it is too high for any of those.
+    private func risk(_ candidates: [Request<Payload>], now: Double) -> Double? {
         var start = engineFree(now: now)
         var variance = running.map { square(costs.margin.seconds(predicted: $0.predicted)) } ?? 0
         var batchTokens = 0, limit = 0
         var isAffected = false
+        var risk = 0.0
         var waiting = queue.requests[...]
         var asking = candidates[...]
+        let scale = budget.marginScale
 
         func closeBatch() {
             let seconds = costs.seconds(tokens: batchTokens)
@@ -120,16 +128,23 @@ extension BatchScheduler {
             batchTokens = 0
         }
 
+        /// The margin of a batch that takes `seconds`, behind those so far.
+        func margin(_ seconds: Double) -> Double {
+            (variance + square(costs.margin.seconds(predicted: seconds))).squareRoot()
+        }
+
         while true {
             let next: Request<Payload>
+            var isCandidate = false
             if let candidate = asking.first, waiting.first.map({ candidate.precedes($0) }) ?? true {
                 next = candidate
                 asking.removeFirst()
                 isAffected = true
+                isCandidate = true
             } else if let request = waiting.popFirst() {
                 next = request
             } else {
-                return true
+                return min(risk, 1)
             }
             if batchTokens > 0, batchTokens + next.tokens > limit { closeBatch() }
             if batchTokens == 0 {
@@ -139,14 +154,19 @@ extension BatchScheduler {
                     let full = min(batchSeconds, batchSeconds(within: next.deadline - next.arrival))
                     seconds += congestion * max(full - seconds, 0)
                 }
-                let margin = (variance + square(costs.margin.seconds(predicted: seconds))).squareRoot()
-                if start + seconds + margin > next.deadline {
-                    if isAffected { return false }
+                if start + seconds + scale * margin(seconds) > next.deadline {
+                    if isAffected { return nil }
                     if start + seconds > next.deadline { continue }
                 }
                 limit = tokenLimit(first: next.tokens, slack: next.deadline - start)
             }
             batchTokens += next.tokens
+            if isCandidate {
+                // The greater the demand, the surer it is that the batch will be filled.
+                var seconds = costs.seconds(tokens: batchTokens)
+                seconds += congestion * max(costs.seconds(tokens: limit) - seconds, 0)
+                risk += RiskBudget.risk(slack: next.deadline - start - seconds, margin: margin(seconds))
+            }
         }
     }
 

@@ -34,6 +34,7 @@ public struct BatchScheduler<Payload> {
     var queue = DeadlineQueue<Payload>()
     private(set) var running: Running?
     private(set) var demand = DemandTracker()
+    private(set) var budget = RiskBudget()
     private let origin: Instant
     private var nextID = 0
     private var lastFinish = 0.0
@@ -80,9 +81,11 @@ public struct BatchScheduler<Payload> {
         if isIdle { relaxCosts(time) }
         let candidates = candidates(rows, arrival: min(seconds(arrival), time), deadline: deadline.map(seconds))
         demand.add(seconds: urgentSeconds(candidates), now: time)
-        if let refusal = refusal(candidates, now: time) {
+        switch admission(candidates, now: time) {
+        case .failure(let refusal):
             totals.refused += rows.count
             return .failure(refusal)
+        case .success(let risk): budget.charge(risk)
         }
         queue.insert(sorted: candidates)
         totals.admitted += rows.count

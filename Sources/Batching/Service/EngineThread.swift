@@ -24,7 +24,7 @@ struct EngineThread: Sendable {
             observer?.stateChanged(.ready)
         }
         answerStart(isReady ? .success(()) : .failure(.draining))
-        serve(engine, model)
+        serve(consume engine, model)
     }
 
     private func prepare() throws(BatchingError) -> (any BatchEngine, CostModel) {
@@ -39,8 +39,8 @@ struct EngineThread: Sendable {
         return (engine, WarmUp(engine: engine, configuration: configuration).measure())
     }
 
-    private func serve(_ first: any BatchEngine, _ firstModel: ServedModel) {
-        var engine = first
+    /// Takes the engine over, so that its memory is returned when another replaces it.
+    private func serve(_ engine: consuming any BatchEngine, _ firstModel: ServedModel) {
         var model = firstModel
         while true {
             let turn = core.wait(on: .work) { $0.nextTurn(now: .now) }

@@ -55,6 +55,16 @@ import Testing
         await service.stop()
     }
 
+    @Test func aReplacedEngineReturnsItsMemory() async throws {
+        let first = FakeEngineControl(), second = FakeEngineControl()
+        let service = try await started(first)
+        _ = try await service.replaceEngine { FakeEngine(version: "2", control: second) }
+        #expect(await eventually { first.frees == 1 })
+        _ = try await service.replaceEngine { FakeEngine(version: "3") }
+        #expect(await eventually { second.frees == 1 })
+        await service.stop()
+    }
+
     @Test func theRunningBatchFinishesOnTheOldModel() async throws {
         let old = FakeEngineControl()
         let service = try await started(old)

@@ -33,6 +33,8 @@ final class FakeEngine: BatchEngine {
     }
 
     func stop() { control.stop() }
+
+    deinit { control.free() }
 }
 
 /// One token a word; its id is the word's number of bytes.

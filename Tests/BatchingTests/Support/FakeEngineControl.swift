@@ -9,6 +9,7 @@ final class FakeEngineControl: Sendable {
         var batches: [[TokenizedMessage]] = []
         var threads: Set<String> = []
         var stops = 0
+        var frees = 0
         var alwaysFails = false
         var answersDependOnBatch = false
         var isNotFinite = false
@@ -38,6 +39,8 @@ final class FakeEngineControl: Sendable {
     /// Names of the threads that ran it.
     var threads: Set<String> { state.withLock { $0.threads } }
     var stops: Int { state.withLock { $0.stops } }
+    /// Engines whose memory was returned.
+    var frees: Int { state.withLock { $0.frees } }
 
     /// Forgets the batches of the start.
     func forget() { state.withLock { $0.batches = [] } }
@@ -65,4 +68,5 @@ final class FakeEngineControl: Sendable {
     }
 
     func stop() { state.withLock { $0.stops += 1 } }
+    func free() { state.withLock { $0.frees += 1 } }
 }

@@ -34,8 +34,8 @@ enum BankingMessages {
         ("{country}", ["Spain", "the United States", "Japan"]),
     ]
 
-    /// Every sentence that the templates give, in a fixed order.
-    static let all: [String] = templates.flatMap { template in
+    /// The sentences of each template, in a fixed order.
+    private static let sentences: [[String]] = templates.map { template in
         words.reduce([template]) { sentences, choice in
             sentences.flatMap { sentence -> [String] in
                 sentence.contains(choice.0)
@@ -44,9 +44,16 @@ enum BankingMessages {
         }
     }
 
-    /// The `n`th message of an endless repeatable mixture: each template is as likely as any other.
+    /// Every sentence that the templates give.
+    static let all: [String] = sentences.flatMap { $0 }
+
+    /// The `n`th message of an endless repeatable mixture: each template is as likely as any other, which gives 14.7
+    /// tokens on average (Banking77's training messages have 15.0).
     static func message(_ number: Int) -> String {
-        // A multiplicative hash spreads consecutive numbers over the list.
-        all[Int((UInt64(number) &* 0x9e37_79b9_7f4a_7c15) >> 33) % all.count]
+        // A multiplicative hash spreads consecutive numbers over templates and, with other bits, over their sentences.
+        let hash = UInt64(number + 1) &* 0x9e37_79b9_7f4a_7c15
+        let mixed = (hash ^ (hash >> 29)) &* 0xbf58_476d_1ce4_e5b9
+        let choices = sentences[Int((mixed >> 40) % UInt64(sentences.count))]
+        return choices[Int(((mixed >> 8) & 0xffff_ffff) % UInt64(choices.count))]
     }
 }

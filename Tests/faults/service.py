@@ -1,0 +1,69 @@
+"""An intentd process under test: its start, what the kernel says of it, its end."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+
+class Service:
+    def __init__(self, binary, model, log, *options):
+        self.log_path = log
+        self._log = open(log, "wb")
+        self.process = subprocess.Popen(
+            [binary, "serve", "--model", model, "--port", "0", *options], stderr=subprocess.PIPE)
+        self.port = None
+        threading.Thread(target=self._copy_log, daemon=True).start()
+        end = time.monotonic() + 60
+        while self.port is None or not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"the server did not become ready: see {log}")
+            time.sleep(0.05)
+
+    def _copy_log(self):
+        for line in self.process.stderr:
+            self._log.write(line)
+            self._log.flush()
+            if self.port is None and b'"message":"listening"' in line:
+                self.port = json.loads(line)["port"]
+
+    def _is_ready(self):
+        import http.client
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+    @property
+    def is_running(self):
+        return self.process.poll() is None
+
+    def sample(self):
+        """What the kernel says now: resident and anonymous memory in KiB, open files, threads, processor seconds."""
+        pid = self.process.pid
+        with open(f"/proc/{pid}/status") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        with open(f"/proc/{pid}/stat") as file:
+            times = file.read().rsplit(")", 1)[1].split()
+        ticks = os.sysconf("SC_CLK_TCK")
+        return {
+            "rss_kib": int(fields["VmRSS"].split()[0]), "anonymous_kib": int(fields["RssAnon"].split()[0]),
+            "files": len(os.listdir(f"/proc/{pid}/fd")), "threads": int(fields["Threads"]),
+            "cpu_s": (int(times[11]) + int(times[12])) / ticks,
+        }
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def stop(self):
+        """SIGTERM. Returns the exit status; kills what does not end."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return None

@@ -9,6 +9,7 @@ intentd=${INTENTD:-$root/.build/release/intentd}
 model=${MODEL:-$root/models}
 port=${PORT:-18080}
 each=${SECONDS_EACH:-20}
+scored=${SCORE_MESSAGES:-3000}
 bound=${BOUND_MS:-50}
 loads=${LOADS:-0.5 0.9 1.5 3}
 threads=${THREADS:+--threads $THREADS}
@@ -39,20 +40,26 @@ wait_for() {
 seconds() { local start end; start=$(date +%s.%N); "$@" >/dev/null; end=$(date +%s.%N); echo "$end $start" | awk '{print $1-$2}'; }
 # shellcheck disable=SC2086
 score() { "$load" messages "$1" | "$intentd" score --model "$model" $threads --format text; }
-few=$(seconds score 64)
-many=$(seconds score 3064)
-capacity=${CAPACITY:-$(echo "$many $few" | awk '{printf "%.1f", 3000/($1-$2)}')}
-echo "engine alone: $capacity messages/s" | tee "$output/capacity.txt"
+capacity=${CAPACITY:-}
+if [ -z "$capacity" ]; then
+  few=$(seconds score 64)
+  many=$(seconds score $((64 + scored)))
+  capacity=$(echo "$many $few" | awk -v n="$scored" '{printf "%.1f", n/($1-$2)}')
+  echo "engine alone: $capacity messages/s" | tee "$output/capacity.txt"
+fi
 
-# shellcheck disable=SC2086
-"$intentd" serve --model "$model" --port "$port" --latency-bound-ms "$bound" $threads >"$output/serve.log" 2>&1 &
-server=$!
-wait_for "http://127.0.0.1:$port/readyz" 200
-echo "over HTTP, calls of 64 messages: $("$load" capacity --port "$port") messages/s" | tee -a "$output/capacity.txt"
-# shellcheck disable=SC2086
-"$load" run --port "$port" --capacity "$capacity" --seconds "$each" --bound-ms "$bound" --loads $loads \
-  --json "$output/latency-bounded.json" | tee "$output/table.md"
-stop
+bounded() {
+  # shellcheck disable=SC2086
+  "$intentd" serve --model "$model" --port "$port" --latency-bound-ms "$bound" $threads >"$output/serve.log" 2>&1 &
+  server=$!
+  wait_for "http://127.0.0.1:$port/readyz" 200
+  echo "over HTTP, calls of 64 messages: $("$load" capacity --port "$port" --calls "${CALLS:-40}") messages/s" | tee -a "$output/capacity.txt"
+  # shellcheck disable=SC2086
+  "$load" run --port "$port" --capacity "$capacity" --seconds "$each" --bound-ms "$bound" --loads $loads \
+    --json "$output/latency-bounded.json" | tee "$output/table.md"
+  stop
+}
+[ -n "${SKIP_BOUNDED:-}" ] || bounded
 
 [ -z "${SKIP_PEERS:-}" ] || exit 0
 for size in 32 1; do

@@ -51,14 +51,14 @@ struct EngineThread: Sendable {
             case .run(let batch)?:
                 runBatch(batch, engine, model)
             case .replace(let replacement)?:
-                let old = EngineHandover(engine)
+                let old = RetiredEngine(engine)
                 engine = replacement.handover.engine
                 model = replacement.model
                 core.withLock { $0.replace(by: replacement) }
                 observer?.modelChanged(model)
                 replacement.continuation.resume(returning: .success(model))
                 // Ending threads and returning memory would hold the next batch up.
-                if !WorkerThread.start(name: "intent-unload", { old.engine.stop() }) { old.engine.stop() }
+                if !WorkerThread.start(name: "intent-unload", old.end) { old.end() }
             case .end?:
                 engine.stop()
                 end()

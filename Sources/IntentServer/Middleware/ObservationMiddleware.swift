@@ -18,6 +18,7 @@ struct ObservationMiddleware: RouterMiddleware {
         do {
             var response = try await next(request, context)
             response.headers[.requestID] = record.id
+            if let timing = record.timing { response.headers[.serverTiming] = timing.headerValue }
             response.headers[.xContentTypeOptions] = "nosniff"
             if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
             // Clients are to reconnect elsewhere while this server drains.

@@ -106,7 +106,7 @@ extension MessageAnswer {
         self.init(
             logits: answer.prediction.logits, probabilities: answer.prediction.probabilities,
             isOutOfScope: answer.prediction.isOutOfScope, tokens: message.ids.count, truncated: message.truncated,
-            model: answer.model.summary)
+            model: answer.model.summary, queueTime: answer.queueTime, computeTime: answer.computeTime)
     }
 }
 

@@ -50,6 +50,9 @@ struct MessageAnswer: Sendable {
     var truncated: Bool
     /// The model that computed it.
     var model: ModelSummary
+    /// From arrival to the start of its batch, and the time of its batch.
+    var queueTime: Duration
+    var computeTime: Duration
 }
 
 /// Why a request was not classified.

@@ -105,7 +105,8 @@ extension OpenAPIDocument {
         ]
         if isOpen { members.append("\"security\": []") }
         if let body { members.append("\"requestBody\": {\"required\": true, \"content\": {\(json(body))}}") }
-        let ok = "\"200\": {\"description\": \"OK\", \"headers\": {\(requestIDHeader)}, \"content\": {\(content)}}"
+        let headers = body == nil ? requestIDHeader : requestIDHeader + ", " + timingHeader
+        let ok = "\"200\": {\"description\": \"OK\", \"headers\": {\(headers)}, \"content\": {\(content)}}"
         let failures = errors.sorted().map {
             ##""\##($0)": {"$ref": "#/components/responses/\##(family)\##($0)"}"##
         }
@@ -114,6 +115,10 @@ extension OpenAPIDocument {
     }
 
     private static let requestIDHeader = #""X-Request-Id": {"schema": {"type": "string"}}"#
+
+    private static let timingHeader =
+        #""Server-Timing": {"schema": {"type": "string"}, "description": "Milliseconds: the longest wait for the "#
+        + #"engine among the messages, and the longest batch.", "example": "queue;dur=0.1, compute;dur=9.7"}"#
 
     /// One response a status and error format.
     static let responses: [String] = ["Error", "InferError", "PredictError"].flatMap { family in

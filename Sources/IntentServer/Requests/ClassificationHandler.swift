@@ -34,7 +34,8 @@ struct ClassificationHandler: Sendable {
                 intent: verdict.intent, confidence: verdict.confidence, abstention: verdict.abstention,
                 tokens: verdict.answer.tokens, cut: verdict.answer.truncated)
         }
-        context.record.classified(messages: verdicts.count, tokens: answers.reduce(0) { $0 + $1.tokens })
+        context.record.classified(
+            messages: verdicts.count, tokens: answers.reduce(0) { $0 + $1.tokens }, timing: ServerTiming(answers))
         return verdicts
     }
 

@@ -30,6 +30,8 @@ enum RequestIdentifier {
 extension HTTPField.Name {
     /// `X-Request-Id`: names a request across services.
     static let requestID = HTTPField.Name("X-Request-Id")!
+    /// `Server-Timing`: see ``ServerTiming``.
+    static let serverTiming = HTTPField.Name("Server-Timing")!
     /// `X-Request-Timeout-Ms`: the client's own time limit.
     static let requestTimeout = HTTPField.Name("X-Request-Timeout-Ms")!
     /// Bytes of the JSON part of a request in Triton's binary extension.

@@ -6,6 +6,7 @@ final class RequestRecord: Sendable {
         var id = ""
         var messages = 0
         var tokens = 0
+        var timing: ServerTiming?
     }
 
     /// When the request's head had been read.
@@ -20,10 +21,14 @@ final class RequestRecord: Sendable {
     var messages: Int { state.withLock { $0.messages } }
     var tokens: Int { state.withLock { $0.tokens } }
 
-    func classified(messages: Int, tokens: Int) {
+    /// Nil until messages have been classified.
+    var timing: ServerTiming? { state.withLock { $0.timing } }
+
+    func classified(messages: Int, tokens: Int, timing: ServerTiming) {
         state.withLock { state in
             state.messages += messages
             state.tokens += tokens
+            state.timing = timing
         }
     }
 }

@@ -30,6 +30,17 @@ struct ClassifyRouteTests {
         }
     }
 
+    @Test func tellsWhereTheTimeWent() async throws {
+        try await TestService().routed { client in
+            let name = HTTPField.Name.serverTiming
+            let one = try await client.post("/classify", #"{"text":"where is my card"}"#)
+            #expect(one.headers[name] == "queue;dur=6.0, compute;dur=4.0")
+            let two = try await client.post("/classify", #"{"texts":["where is my card","lost"]}"#)
+            #expect(two.headers[name] == "queue;dur=6.0, compute;dur=4.0", "the longest of the messages")
+            #expect(try await client.post("/classify", #"{"text":""}"#).headers[name] == nil)
+        }
+    }
+
     @Test func topKBeyondTheLabelsGivesAll() async throws {
         try await TestService().routed { client in
             let response = try await client.post("/classify", #"{"text":"card","top_k":1000}"#)

@@ -55,6 +55,7 @@ final class StubClassifier: IntentClassifying {
         return MessageAnswer(
             logits: probabilities.map { $0 * 10 }, probabilities: probabilities,
             isOutOfScope: words.contains("weather"), tokens: min(words.count, maximumTokens),
-            truncated: words.count > maximumTokens, model: summary)
+            truncated: words.count > maximumTokens, model: summary, queueTime: .microseconds(1500 * words.count),
+            computeTime: .milliseconds(words.count))
     }
 }

@@ -11,7 +11,8 @@ DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl unzip python3 python3-pip pyt
 # The tests look at declarations that are internal; this is the only way that their build differs.
 TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
 
-.PHONY: help run test build model deps clean sanitize training-test contract-test benchmark-tokenizer
+.PHONY: help run test build model deps clean sanitize training-test contract-test soak fuzz self-test \
+  benchmark-tokenizer
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,15 @@ training-test: ## run the training recipe's tests on the CPU (installs its Pytho
 
 contract-test: model | $(INTENTD) ## check a running server with schemathesis, tritonclient and promtool
 	PYTHON=$(PYTHON) Tests/contract/run.sh $(INTENTD) models
+
+soak: model | $(INTENTD) ## mixed load with faulty clients for SECONDS (300); every answer checked, memory and files flat
+	$(PYTHON) Tests/faults/soak.py $(INTENTD) models --seconds $(or $(SECONDS),300) --reload-seconds 60
+
+fuzz: model | $(INTENTD) ## changed requests at a real server for SECONDS (60)
+	$(PYTHON) Tests/faults/fuzz.py $(INTENTD) models --seconds $(or $(SECONDS),60)
+
+self-test: ## make self_test.json beside the adapters anew (needs what Tests/oracle/adapter_logits.py needs)
+	$(PYTHON) Tests/oracle/self_test.py
 
 benchmark-tokenizer: model ## time the tokenizer beside Python's (MESSAGES=file.csv with a column text)
 	@[ -n "$(MESSAGES)" ] || { echo "name the messages: make $@ MESSAGES=file.csv" >&2; exit 2; }

@@ -145,9 +145,19 @@ def run(server, tokens, adapter):
     rolled_back = 'intentd_model_replacements_total{outcome="rolled_back"}'
     wait(lambda: server.metric(rolled_back) == 1, "a truncated adapter is refused")
     check(server.ready(), "the old adapter serves on")
-    description["version"] = new
+    known = os.path.join(adapter, "self_test.json")
+    with open(known) as file:
+        cases = json.load(file)
+    with open(known, "w") as file:
+        json.dump([{"text": cases[0]["text"], "intent": cases[1]["intent"]}], file)
     with open(weights, "wb") as file:
         file.write(whole)
+    wait(lambda: f"of intent {cases[1]['intent']} was taken for {cases[0]['intent']}" in open(server.log.name).read(),
+         "an adapter that fails its own self-test is refused")
+    check(server.ready(), "the old adapter still serves on")
+    with open(known, "w") as file:
+        json.dump(cases, file)
+    description["version"] = new
     with open(settings, "w") as file:
         json.dump(description, file)
     wait(lambda: server.metric('intentd_model_replacements_total{outcome="replaced"}') >= 1, "a new adapter is taken")

@@ -1,11 +1,11 @@
 #!/bin/bash
 # The contract of a running server, checked by clients that are not ours: schemathesis against /openapi.json,
 # tritonclient, a text-embeddings-inference call, promtool; then SIGTERM, a search of the log for every message, and the
-# life of a server: tokens and adapters changed under load, SIGTERM under load, kill -9.
+# life of a server: tokens and adapters changed under load, SIGTERM under load, kill -9; then fuzzed requests.
 #
 #   Tests/contract/run.sh INTENTD [MODEL_DIR]
 #
-# Environment: CONTRACT_SECONDS (time for schemathesis, 60), CONTRACT_CACHE (Python environment and
+# Environment: CONTRACT_SECONDS (time for schemathesis, 60), FUZZ_SECONDS (30), CONTRACT_CACHE (Python environment and
 # promtool, .build-contract).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -90,3 +90,7 @@ echo "ok: $(grep -c '"message":"request"' "$work/log") requests logged, none wit
 
 echo "== life"
 "$cache/venv/bin/python" "$here/lifecycle.py" "$intentd" "$model"
+
+echo "== fuzz, ${FUZZ_SECONDS:-30} s"
+"$cache/venv/bin/python" Tests/faults/fuzz.py "$intentd" "$model" --seconds "${FUZZ_SECONDS:-30}" --seed 1 \
+    --failures "$cache/fuzz-failures"

@@ -1,9 +1,9 @@
-"""Fuzzes a real server over sockets: valid requests of every route, changed in their bytes, their JSON, their gzip, their
-heads and their framing.
+"""Fuzzes a real server over sockets: valid requests of every route, changed in their bytes, their JSON, their gzip,
+their heads and their framing.
 
-What must hold for each input: whatever comes back is HTTP/1.1 with documented statuses, no 5xx but 503 and 504, and JSON
-where it says so. All along and at the end known messages get their known answers, and at the end the server holds no
-more files than before and has not grown much.
+What must hold for each input: whatever comes back is HTTP/1.1 with documented statuses, no 5xx but 503 and 504, and
+JSON where it says so. All along and at the end known messages get their known answers, and at the end the server holds
+no more files than before and has not grown much.
 
 Usage: fuzz.py INTENTD [MODEL_DIR] [--seconds 60] [--seed N] | fuzz.py --replay FILE --port N
 An input that breaks something is written to the folder --failures, to be sent again by --replay.
@@ -29,31 +29,43 @@ DOCUMENTED = {200, 304, 400, 401, 404, 405, 408, 411, 413, 414, 415, 417, 422, 4
 WORKERS = 6
 
 SCALARS = [
-    None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 2**64, 10**40, 0.1, -0.0, 1e308, "", " ", "\x00", "a", "card " * 40,
-    "\u200b", "\ufffe", "\U0001f4b3", "e\u0301" * 5, "\r\n", "{}", "x" * 5000, [], {}, [[]], [None], [""], ["a"] * 300, {"": ""},
+    None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 2**64, 10**40, 0.1, -0.0, 1e308, "", " ", "\x00", "a",
+    "card " * 40,
+    "\u200b", "\ufffe", "\U0001f4b3", "e\u0301" * 5, "\r\n", "{}", "x" * 5000, [], {}, [[]], [None], [""],
+    ["a"] * 300, {"": ""},
 ]
 # JSON that a serialiser does not write.
-RAW = [b"1e999", b"-1e999", b"NaN", b"Infinity", b"01", b"1.", b".5", b"+1", b"0x10", b"'a'", b'"\\ud800"', b'"\\udc00\\ud800"',
-       b'"\\u12"', b'"\\x"', b'"\xff\xfe"', b'"\xed\xa0\x80"', b'"\xc0\x80"', b'"\xf5\x80\x80\x80"', b'"a', b"[", b"{", b"[1,]",
-       b'{"a":1,}', b"/*x*/1", b"\xef\xbb\xbf1", b"", b"[" * 600 + b"]" * 600, b"[" * 20_000, b'{"a":' * 5_000,
-       b"1" * 4_000, b"1." + b"1" * 4_000, b"1e" + b"1" * 400, b'"' + b"\\u0041" * 2_000 + b'"', b"tru", b"nul", b"\x00"]
+RAW = [b"1e999", b"-1e999", b"NaN", b"Infinity", b"01", b"1.", b".5", b"+1", b"0x10", b"'a'", b'"\\ud800"',
+    b'"\\udc00\\ud800"',
+    b'"\\u12"', b'"\\x"', b'"\xff\xfe"', b'"\xed\xa0\x80"', b'"\xc0\x80"', b'"\xf5\x80\x80\x80"', b'"a', b"[",
+    b"{", b"[1,]",
+    b'{"a":1,}', b"/*x*/1", b"\xef\xbb\xbf1", b"", b"[" * 600 + b"]" * 600, b"[" * 20_000, b'{"a":' * 5_000,
+    b"1" * 4_000, b"1." + b"1" * 4_000, b"1e" + b"1" * 400, b'"' + b"\\u0041" * 2_000 + b'"', b"tru", b"nul",
+    b"\x00"]
 HEADERS = ["Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999999999", "Content-Length: 0x5",
-           "Content-Length: 5, 5", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked",
-           "Transfer-Encoding: identity", "Connection: close", "Connection: keep-alive", "Connection: upgrade",
-           "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__", "Expect: 100-continue", "Expect: 200-ok", "Host: b", "Host:",
-           "Content-Type: text/plain", "Content-Type: application/json; charset=utf-16", "Content-Type:",
-           "Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: gzip, gzip", "Accept-Encoding: gzip;q=x",
-           "X-Request-Id: " + "a" * 300, "X-Request-Id: \x01", "X-Request-Timeout-Ms: 0", "X-Request-Timeout-Ms: 1",
-           "X-Request-Timeout-Ms: 1e3", "Authorization: Bearer", "Authorization: Basic Og==", "Cookie: " + "a=b; " * 500,
-           "Inference-Header-Content-Length: 10", "Inference-Header-Content-Length: -1", " folded: x", "no colon here",
-           "name : value", "Trailer: x", "Range: bytes=0-", "\x00: \x00", "A" * 20_000 + ": b", "If-None-Match: *"]
+    "Content-Length: 5, 5", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding: identity", "Connection: close", "Connection: keep-alive", "Connection: upgrade",
+    "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__", "Expect: 100-continue", "Expect: 200-ok", "Host: b",
+    "Host:",
+    "Content-Type: text/plain", "Content-Type: application/json; charset=utf-16", "Content-Type:",
+    "Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: gzip, gzip",
+    "Accept-Encoding: gzip;q=x",
+    "X-Request-Id: " + "a" * 300, "X-Request-Id: \x01", "X-Request-Timeout-Ms: 0", "X-Request-Timeout-Ms: 1",
+    "X-Request-Timeout-Ms: 1e3", "Authorization: Bearer", "Authorization: Basic Og==",
+    "Cookie: " + "a=b; " * 500,
+    "Inference-Header-Content-Length: 10", "Inference-Header-Content-Length: -1", " folded: x", "no colon here",
+    "name : value", "Trailer: x", "Range: bytes=0-", "\x00: \x00", "A" * 20_000 + ": b", "If-None-Match: *"]
 PATHS = ["/classify", "/predict", "/labels", "/livez", "/readyz", "/healthz", "/metrics", "/openapi.json", "/", "/v2",
-         "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/ready", "/v2/models/{name}/infer",
-         "/v2/models/{name}/versions/{version}/infer", "/v2/models/x%00y/infer", "/v2/models/%2e%2e/infer", "//classify",
-         "/classify/", "/classify?x=1&x=2", "/classify#f", "*", "http://a/classify", "/%ff%fe", "/" + "a" * 5000, "/../../etc",
-         "/\xff", "classify", ""]
-METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "PRI", "get", "POST POST", "\x00",
-           "BREW", "A" * 100]
+    "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/ready",
+    "/v2/models/{name}/infer",
+    "/v2/models/{name}/versions/{version}/infer", "/v2/models/x%00y/infer", "/v2/models/%2e%2e/infer",
+    "//classify",
+    "/classify/", "/classify?x=1&x=2", "/classify#f", "*", "http://a/classify", "/%ff%fe", "/" + "a" * 5000,
+    "/../../etc",
+    "/\xff", "classify", ""]
+METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "PRI", "get", "POST POST",
+    "\x00",
+    "BREW", "A" * 100]
 
 
 class Fuzzer:
@@ -77,7 +89,8 @@ class Fuzzer:
         if kind == 1:
             return "/classify", {"texts": [choose(texts) for _ in range(self.random.randint(1, 3))], "timeout_ms": 100}
         if kind == 2:
-            return "/predict", {"inputs": choose([texts[0], texts[:2], [[texts[0]]]]), "truncate": choose([True, False]),
+            return "/predict", {"inputs": choose([texts[0], texts[:2], [[texts[0]]]]), "truncate": choose([True,
+                False]),
                                 "raw_scores": choose([True, False])}
         count = self.random.randint(1, 2)
         tensor = {"name": "text", "shape": [count], "datatype": "BYTES", "data": texts[:count]}
@@ -98,13 +111,15 @@ class Fuzzer:
                 if kind < 0.1:
                     del result[key]
                 elif kind < 0.2:
-                    result[self.random.choice(["text", "texts", "inputs", "shape", "", "x" * 50, key.upper()])] = result[key]
+                    result[self.random.choice(["text", "texts", "inputs", "shape", "", "x" * 50,
+                        key.upper()])] = result[key]
                 else:
                     result[key] = self.change(result[key], depth + 1)
                 return result
             if isinstance(value, list) and value:
                 index = self.random.randrange(len(value))
-                return value[:index] + [self.change(value[index], depth + 1)] + value[index + self.random.randint(0, 1):]
+                return value[:index] + [self.change(value[index], depth + 1)] + value[index + self.random.randint(0,
+                    1):]
         return self.random.choice(SCALARS)
 
     def flip(self, data, most=6):
@@ -177,10 +192,12 @@ class Fuzzer:
         body = b""
         while data:
             size = min(self.random.randint(1, 64), len(data))
-            length = self.random.choice([b"%x" % size] * 12 + [b"%X;a=b" % size, b"0%x" % size, b"-1", b"zz", b"f" * 17, b""])
+            length = self.random.choice([b"%x" % size] * 12 + [b"%X;a=b" % size, b"0%x" % size, b"-1", b"zz",
+                b"f" * 17, b""])
             body += length + b"\r\n" + data[:size] + self.random.choice([b"\r\n"] * 12 + [b"\n", b"", b"x\r\n"])
             data = data[size:]
-        body += self.random.choice([b"0\r\n\r\n"] * 6 + [b"0\r\nX: y\r\n\r\n", b"0\r\n", b"", b"0\r\n" + b"X: y\r\n" * 200 + b"\r\n"])
+        body += self.random.choice([b"0\r\n\r\n"] * 6 + [b"0\r\nX: y\r\n\r\n", b"0\r\n", b"",
+        b"0\r\n" + b"X: y\r\n" * 200 + b"\r\n"])
         lines = [f"POST {path} HTTP/1.1", "Host: a", "Content-Type: application/json", *headers]
         return "\r\n".join(lines + ["Transfer-Encoding: chunked", "", ""]).encode() + body
 
@@ -307,7 +324,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         service = Service(
             arguments.intentd, arguments.model, os.path.join(folder, "log"), "--latency-bound-ms", "10000",
-            "--head-timeout", "2", "--body-timeout", "2", "--drain-delay", "0", "--log-level", "warning")
+            "--head-timeout", "2", "--body-timeout", "2", "--drain-delay", "0")
         try:
             inputs, elapsed, seen, failures, before, after = asyncio.run(fuzz(service, arguments))
             status = service.stop()

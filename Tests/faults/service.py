@@ -19,7 +19,8 @@ class Service:
         end = time.monotonic() + 60
         while self.port is None or not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"the server did not become ready: see {log}")
+                self.process.kill()
+                raise SystemExit(f"the server did not become ready:\n{open(log).read()}")
             time.sleep(0.05)
 
     def _copy_log(self):

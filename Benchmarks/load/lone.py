@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What a lone request waits for beyond the engine: one keep-alive connection, one request after the other, each one's
 time as the client sees it less the time of its batch as the service tells it (header Server-Timing).
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """`intentd score`: its rate beside the engine's own on the same messages, and its memory over millions of lines.
 
     score.py rate INTENTD ENGINE_HARNESS [MODEL_DIR] [--rounds 3]

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Fuzzes a real server over sockets: valid requests of every route, changed in their bytes, their JSON, their gzip,
 their heads and their framing.
 

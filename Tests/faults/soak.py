@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A long mixed load on a real server: clients that ask properly, and clients that vanish, half-close, send garbage,
 dribble, reconnect, do not read and stay silent. Every answer is compared byte for byte with its known one; memory, open
 files and threads are sampled throughout and must not grow; at the end SIGTERM must end the server with status 0.

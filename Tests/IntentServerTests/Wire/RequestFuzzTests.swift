@@ -67,7 +67,7 @@ import Testing
             #expect(!texts.isEmpty && texts.count <= rows && texts.allSatisfy { !$0.isBlank })
             return true
         } catch {
-            #expect([400, 413, 422].contains(error.status.code), "\(error.code)")
+            #expect([.malformedRequest, .tooLarge, .invalidValue].contains(error.code), "\(error.code)")
             #expect(!error.message.isEmpty && error.message.utf8.count < 1000)
             return false
         }

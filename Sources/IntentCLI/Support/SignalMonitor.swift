@@ -12,15 +12,20 @@ final class SignalMonitor {
     ///   later (standard output blocked, say), it is ended.
     init(onSignal: @escaping @Sendable (Int32) -> Void) {
         let queue = DispatchQueue(label: "intentd.signals")
+        // A source is registered on another thread; until it is, a signal ends the process.
+        let registration = DispatchGroup()
         sources = [SIGINT, SIGTERM].map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
                 onSignal(number)
                 queue.asyncAfter(deadline: .now() + Self.grace) { _exit(128 + number) }
             }
+            registration.enter()
+            source.setRegistrationHandler { registration.leave() }
             source.resume()
             return source
         }
+        registration.wait()
     }
 
     deinit { for source in sources { source.cancel() } }

@@ -26,20 +26,22 @@ struct CapacityPlan: Encodable, Equatable {
     var p99Ms: Double
     var utilisation: Double
 
-    /// Nil if no number of replicas meets the bound.
-    init?(
+    /// The whole load over all replicas, where that was asked for.
+    var fleet: [FleetCheck]?
+
+    /// - Throws: `CapacityPlanError` when no number of replicas meets the bound, or the target under a second load.
+    init(
         _ planner: CapacityPlanner, rps: Double, boundMs: Double, timing: EngineTiming, threads: Int, spare: Int,
         seed: UInt64
-    ) {
+    ) throws(CapacityPlanError) {
         let highest = planner.highestRate(seed: seed)
-        guard highest > 0 else { return nil }
-        let needed = (rps / highest).rounded(.up)
-        guard var replicas = Int(exactly: needed) else { return nil }
+        guard highest > 0 else { throw .boundOutOfReach(boundMs: boundMs, target: planner.target) }
+        guard let needed = Int(exactly: (rps / highest).rounded(.up)), needed <= Int.max / 4 else {
+            throw .tooManyReplicas(rps: rps, replicaRps: highest)
+        }
         // Another seed: a plan that held for one load only gets another replica.
-        var share = planner.simulate(rate: rps / Double(replicas), seed: seed &+ 1000)
-        while share.answeredInTime < planner.target, Double(replicas) <= 2 * needed {
-            replicas += max(1, replicas / 50)
-            share = planner.simulate(rate: rps / Double(replicas), seed: seed &+ 1000)
+        let (replicas, share) = try Self.confirmed(needed: max(needed, 1), target: planner.target) { replicas in
+            planner.simulate(rate: rps / Double(replicas), seed: seed &+ 1000)
         }
         self.rps = rps
         self.boundMs = boundMs
@@ -58,6 +60,22 @@ struct CapacityPlan: Encodable, Equatable {
         p50Ms = share.p50
         p99Ms = share.p99
         utilisation = share.utilisation
+    }
+
+    /// The smallest count from `needed` to its double, in steps of 2 %, at which `play` meets the target, and what each
+    /// replica does then.
+    static func confirmed(
+        needed: Int, target: Double, play: (_ replicas: Int) -> CapacityPlanner.Replica
+    ) throws(CapacityPlanError) -> (replicas: Int, share: CapacityPlanner.Replica) {
+        var replicas = needed
+        while true {
+            let share = play(replicas)
+            if share.answeredInTime >= target { return (replicas, share) }
+            guard replicas < 2 * needed else {
+                throw .targetOutOfReach(target: target, replicas: replicas, answeredInTime: share.answeredInTime)
+            }
+            replicas = min(replicas + max(1, replicas / 50), 2 * needed)
+        }
     }
 
     /// The mean of a log-normal distribution.
@@ -88,6 +106,6 @@ struct CapacityPlan: Encodable, Equatable {
             \(NumberFormat.percent(keptPromises))
             latency       p50 \(number(p50Ms)) ms, p99 \(number(p99Ms)) ms
             busy          \(NumberFormat.percent(utilisation, 0))
-            """
+            """ + (fleet ?? []).map { "\n" + $0.text }.joined()
     }
 }

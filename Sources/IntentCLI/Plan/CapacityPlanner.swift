@@ -13,8 +13,11 @@ struct CapacityPlanner {
     /// The share of messages that must be answered inside the bound.
     var target: Double
 
-    /// Messages of one simulated load: enough to tell 0.1 % of refusals from 0.2 %.
-    private static let simulatedMessages = 20_000.0
+    /// Messages of one simulated load: enough for some twenty misses at the target, so that a chance one does not
+    /// decide, and for 0.1 % of misses at least.
+    var simulatedMessages: Double { max(20_000, 20 / max(1 - target, 1 - Self.highestTarget)) }
+    /// Rarer misses take more messages than are played.
+    static let highestTarget = 0.9999
     /// The highest load is found to this part of itself.
     private static let resolution = 0.01
 
@@ -35,7 +38,7 @@ struct CapacityPlanner {
     func simulate(rate: Double, seed: UInt64) -> Replica {
         var random = SeededGenerator(seed: seed)
         let calls = SimulatedCall.poisson(
-            rate: rate, seconds: Self.simulatedMessages / rate, lengths: lengths, random: &random)
+            rate: rate, seconds: simulatedMessages / rate, lengths: lengths, random: &random)
         let report = BatchSimulation(configuration: configuration, engine: engine, seed: seed &+ 1).run(calls)
         func milliseconds(_ quantile: Double) -> Double { (report.latency(quantile: quantile) ?? 0) * 1000 }
         return Replica(

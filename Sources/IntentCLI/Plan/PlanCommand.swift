@@ -38,6 +38,9 @@ struct PlanCommand: ParsableCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
 
+    @Flag(help: "Play the whole load over all replicas too, spread at random and in turn.")
+    var check = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -51,7 +54,9 @@ struct PlanCommand: ParsableCommand {
         guard rps > 0, rps <= 1e9 else { throw ValidationError("--rps must be above 0 and at most 1e9") }
         guard (1...60_000).contains(boundMs) else { throw ValidationError("--bound-ms must be 1 to 60000") }
         guard (1...512).contains(tokens) else { throw ValidationError("--tokens must be 1 to 512") }
-        guard target > 0, target <= 1 else { throw ValidationError("--target must be above 0 and at most 1") }
+        guard target > 0, target <= CapacityPlanner.highestTarget else {
+            throw ValidationError("--target must be above 0 and at most \(CapacityPlanner.highestTarget)")
+        }
         guard (0...1000).contains(spare) else { throw ValidationError("--spare must be 0 to 1000") }
         guard (fixedMs == nil) == (perTokenMs == nil) else {
             throw ValidationError("--fixed-ms and --per-token-ms belong together")
@@ -82,12 +87,16 @@ struct PlanCommand: ParsableCommand {
                 pauseProbability: Self.pauseProbability, meanPause: Self.meanPause),
             lengths: .logNormal(median: tokens, sigma: Self.lengthSpread, longest: longest),
             meanTokens: CapacityPlan.meanTokens(median: tokens, spread: Self.lengthSpread), target: target)
-        guard let plan = CapacityPlan(
+        var plan = try CapacityPlan(
             planner, rps: rps, boundMs: boundMs, timing: timing, threads: threads, spare: spare, seed: Self.seed)
-        else {
-            throw RecordError(
-                "no number of replicas is enough: one alone misses the bound of \(NumberFormat.fixed(boundMs, 1)) ms; "
-                    + "raise --bound-ms, or use more threads or a faster model")
+        if check {
+            var progress = ProgressLine()
+            defer { progress.clear() }
+            plan.fleet = try FleetCheck.Balancer.allCases.map { balancer in
+                try FleetCheck(
+                    planner, rps: rps, replicas: plan.replicas, balancer: balancer, seed: Self.seed &+ 2000
+                ) { done in progress.show("checking", done, of: plan.replicas) }
+            }
         }
         print(json ? try plan.json() : plan.text)
     }

@@ -22,7 +22,8 @@ import Testing
         (["score", "--threshold", "2"], "--threshold must be 0 to 1"),
         (["score", "--format", "xml"], "format"), (["score", "--precision", "fp8"], "precision"),
         (["score", "--threads", "0"], "--threads must be 1 to 1024"), (["unknown"], "unknown"),
-        (["plan", "--rps", "0"], "--rps"), (["evaluate"], "file"),
+        (["plan", "--rps", "0"], "--rps"), (["plan", "--rps", "1", "--target", "1"], "--target must be"),
+        (["evaluate"], "file"),
     ])
     func wrongUsageEndsWith64(arguments: [String], reason: String) throws {
         let result = try IntentdProgram.run(arguments)
@@ -56,5 +57,27 @@ import Testing
         let replicas = try #require(plan?["replicas"] as? Int)
         #expect(plan?["cores"] as? Int == (replicas + 1) * 2)
         #expect(try #require(plan?["answered_in_time"] as? Double) > 0.998)
+    }
+
+    @Test func planChecksTheWholeFleet() throws {
+        let result = try IntentdProgram.run(
+            ["plan", "--rps", "1000", "--fixed-ms", "1", "--per-token-ms", "0.25", "--threads", "2", "--check",
+             "--json"])
+        #expect(result.status == 0)
+        let plan = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+        let fleet = try #require(plan?["fleet"] as? [[String: Any]])
+        #expect(fleet.map { $0["balancer"] as? String } == ["random", "turns"])
+        for check in fleet {
+            #expect(check["replicas"] as? Int == plan?["replicas"] as? Int)
+            #expect(try #require(check["answered_in_time"] as? Double) > 0.998)
+        }
+    }
+
+    @Test func aPlanThatCannotBeIsAnError() throws {
+        let result = try IntentdProgram.run(
+            ["plan", "--rps", "1000", "--fixed-ms", "60", "--per-token-ms", "0.25", "--bound-ms", "50"])
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.contains("no number of replicas is enough"))
     }
 }

@@ -13,35 +13,38 @@ struct CapacityPlannerTests {
     }
 
     private func plan(rps: Double, bound: Double = 50, perToken: Double = 0.25, spare: Int = 1) throws -> CapacityPlan {
-        try #require(
-            CapacityPlan(
-                planner(perToken: perToken, bound: bound), rps: rps, boundMs: bound,
-                timing: EngineTiming(fixed: 1, perToken: perToken), threads: 2, spare: spare, seed: 7))
+        try CapacityPlan(
+            planner(perToken: perToken, bound: bound), rps: rps, boundMs: bound,
+            timing: EngineTiming(fixed: 1, perToken: perToken), threads: 2, spare: spare, seed: 7)
     }
 
-    /// The plan holds when the whole fleet is played: arrivals spread over replicas at random, other seeds.
-    @Test(arguments: [10.0, 100, 1000]) func thePlanHoldsForTheWholeFleet(times: Double) throws {
+    /// The plan holds when the whole fleet is played at 10, 100 and 1,000 times what one replica can do at most:
+    /// arrivals spread over replicas at random and in turn, other seeds.
+    @Test(arguments: [10.0, 100, 1000], FleetCheck.Balancer.allCases)
+    func thePlanHoldsForTheWholeFleet(times: Double, balancer: FleetCheck.Balancer) throws {
         let planner = planner()
-        let one = planner.engine.capacity(meanTokens: 13.8, batchTokens: 512)
-        let plan = try plan(rps: one * times)
-        var random = SeededGenerator(seed: 99)
-        let messages = max(40_000, Double(plan.replicas) * 500)
-        let calls = SimulatedCall.poisson(
-            rate: one * times, seconds: messages / (one * times), lengths: planner.lengths, random: &random)
-        var shares = [[SimulatedCall]](repeating: [], count: plan.replicas)
-        for call in calls { shares[Int.random(in: 0..<plan.replicas, using: &random)].append(call) }
-        var good = 0, offered = 0
-        for (index, share) in shares.enumerated() where !share.isEmpty {
-            let report = BatchSimulation(
-                configuration: planner.configuration, engine: planner.engine, seed: UInt64(index)
-            ).run(share)
-            good += report.good
-            offered += report.offered
-        }
-        #expect(offered == calls.count)
-        #expect(Double(good) / Double(offered) > 0.998)
+        let rps = planner.engine.capacity(meanTokens: 13.8, batchTokens: 512) * times
+        let plan = try plan(rps: rps)
+        let fleet = try FleetCheck(planner, rps: rps, replicas: plan.replicas, balancer: balancer, seed: 99)
+        #expect(Double(fleet.messages) > 0.9 * max(40_000, Double(plan.replicas) * 200))
+        #expect(fleet.answeredInTime > 0.998 && fleet.keptPromises > 0.999)
+        #expect(fleet.p99Ms <= 50)
         // And it is no waste: the fleet is used to a good part.
         #expect(Double(plan.replicas) < times * 2.5)
+    }
+
+    /// The check can fail: half of the replicas do not carry the load.
+    @Test func halfOfAPlanIsNotEnough() throws {
+        let planner = planner()
+        let plan = try plan(rps: 20_000)
+        let fleet = try FleetCheck(planner, rps: 20_000, replicas: plan.replicas / 2, balancer: .random, seed: 99)
+        #expect(fleet.answeredInTime < 0.99)
+    }
+
+    @Test func moreReplicasThanArePlayedAreAnError() {
+        #expect(throws: CapacityPlanError.fleetTooLarge(replicas: 20_001, most: 20_000)) {
+            try FleetCheck(planner(), rps: 1e6, replicas: 20_001, balancer: .random, seed: 1)
+        }
     }
 
     @Test func moreLoadNeedsMoreReplicas() throws {
@@ -59,10 +62,54 @@ struct CapacityPlannerTests {
     @Test func aBoundBelowTheEnginesTimeCannotBeMet() {
         let slow = planner(fixed: 60)
         #expect(slow.highestRate(seed: 1) == 0)
-        #expect(
-            CapacityPlan(
+        #expect(throws: CapacityPlanError.boundOutOfReach(boundMs: 50, target: 0.999)) {
+            try CapacityPlan(
                 slow, rps: 10, boundMs: 50, timing: EngineTiming(fixed: 60, perToken: 0.25), threads: 1, spare: 0,
-                seed: 1) == nil)
+                seed: 1)
+        }
+    }
+
+    private func replica(answeredInTime: Double) -> CapacityPlanner.Replica {
+        CapacityPlanner.Replica(
+            rate: 1, answeredInTime: answeredInTime, keptPromises: 1, p50: 1, p99: 1, p999: 1, utilisation: 0)
+    }
+
+    /// What never meets the second load is an error, not the last count that was tried.
+    @Test(arguments: [1, 2, 40, 1000]) func aTargetThatNoCountMeetsIsNotReachable(needed: Int) {
+        var tried: [Int] = []
+        #expect(
+            throws: CapacityPlanError.targetOutOfReach(target: 0.999, replicas: 2 * needed, answeredInTime: 0.9989)
+        ) {
+            try CapacityPlan.confirmed(needed: needed, target: 0.999) { replicas in
+                tried.append(replicas)
+                return replica(answeredInTime: 0.9989)
+            }
+        }
+        #expect(tried == tried.sorted() && tried.first == needed && tried.last == 2 * needed)
+    }
+
+    @Test func theFirstCountThatMeetsTheSecondLoadIsTaken() throws {
+        let found = try CapacityPlan.confirmed(needed: 100, target: 0.999) { replicas in
+            replica(answeredInTime: replicas >= 103 ? 0.9995 : 0.998)
+        }
+        #expect(found.replicas == 104 && found.share.answeredInTime == 0.9995)
+        #expect(try CapacityPlan.confirmed(needed: 3, target: 0.9) { _ in replica(answeredInTime: 0.9) }.replicas == 3)
+    }
+
+    @Test func replicasBeyondCountingAreAnError() {
+        #expect(throws: CapacityPlanError.self) { try plan(rps: 1e300) }
+    }
+
+    /// Each error says what was asked for and what to change.
+    @Test(arguments: [
+        (CapacityPlanError.boundOutOfReach(boundMs: 5, target: 0.999), ["99.90 %", "5.0 ms", "--bound-ms"]),
+        (.targetOutOfReach(target: 0.999, replicas: 8, answeredInTime: 0.9981),
+            ["not reachable", "8 replicas", "99.810 %", "99.900 %", "--target"]),
+        (.tooManyReplicas(rps: 1e9, replicaRps: 0.001), ["1000000000", "0.001", "--rps"]),
+        (.fleetTooLarge(replicas: 30_000, most: 20_000), ["20000", "30000", "--rps"]),
+    ])
+    func errorsSayWhatToDo(error: CapacityPlanError, words: [String]) {
+        for word in words { #expect(error.description.contains(word)) }
     }
 
     @Test func theEnginesTimeIsTheNearestLine() {

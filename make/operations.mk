@@ -4,7 +4,7 @@ OPERATIONS_PYTHON := $(abspath $(OPERATIONS)/bin/python)
 # Options for scripts/image.sh: --standin where no image registry can be reached.
 IMAGE_OPTIONS ?=
 
-.PHONY: operations-tools test-operations image image-test benchmark-cluster release
+.PHONY: operations-tools test-operations image image-test benchmark-cluster release release-test
 
 $(OPERATIONS)/.complete: Tests/k8s/requirements.txt Tests/k8s/requirements-no-deps.txt Tests/batch/requirements.txt
 	$(PYTHON) -m venv $(OPERATIONS)
@@ -18,7 +18,8 @@ operations-tools: $(OPERATIONS)/.complete ## install what the operations tests n
 test-operations: operations-tools ## check manifests, alerts, Dockerfile, batch jobs and rolling restarts
 	$(OPERATIONS)/bin/hadolint Dockerfile
 	INTENTD=$(abspath $(INTENTD)) MODELS=$(abspath models) \
-	  $(OPERATIONS_PYTHON) -m pytest -c Tests/k8s/pytest.ini Tests/k8s Tests/batch
+	  $(OPERATIONS_PYTHON) -m pytest -c Tests/k8s/pytest.ini --durations=10 Tests/k8s Tests/batch \
+	  --ignore Tests/k8s/test_image.py --ignore Tests/batch/test_release.py
 
 image: ## build the container image (IMAGE_OPTIONS=--standin without a registry)
 	scripts/image.sh build $(IMAGE_OPTIONS)
@@ -31,3 +32,7 @@ benchmark-cluster: operations-tools ## roll replicas behind HAProxy under load
 
 release: ## stripped program, checksums, bill of materials in release/
 	SCRATCH=.build-release PYTHON=$(PYTHON) scripts/release.sh
+
+release-test: operations-tools model ## check what `make release` has made
+	RELEASE=$(abspath release) MODELS=$(abspath models) \
+	  $(OPERATIONS_PYTHON) -m pytest -c Tests/k8s/pytest.ini Tests/batch/test_release.py -v

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# release.sh: builds release/intentd-VERSION-linux-ARCH.tar.gz with the stripped program, its adapter, licences and bill
+# release.sh: builds release/intentd-VERSION-linux-ARCH.tar.gz with the stripped program, its adapters, licences and bill
 # of materials, and release/SHA256SUMS. The Swift runtime is linked in; OpenBLAS and zlib come from the system.
 # SCRATCH names the build folder, so that the tests' build is not disturbed.
 set -euo pipefail
@@ -17,9 +17,9 @@ strip --strip-all "release/$name/intentd"
 [ "$("release/$name/intentd" --version)" = "$version" ] || { echo "release: --version is not $version" >&2; exit 1; }
 "$python" scripts/sbom.py --binary "release/$name/intentd" --scratch "$scratch" --no-with-model \
   --output "release/$name/sbom.cdx.json" --licences "release/$name/THIRD-PARTY-LICENCES"
-cp LICENSE "release/$name/"
+cp LICENSE NOTICE "release/$name/"
 cp models/base.json models/fetch.sh "release/$name/models/"
-[ ! -d models/adapter ] || cp -R models/adapter "release/$name/models/"
+cp -R models/adapter models/adapter-fast "release/$name/models/"
 
 # The same files give the same archive: fixed order, owner and times.
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" \

@@ -1,0 +1,128 @@
+"""What `make release` has made, as someone gets it: checksums, archive, program, bill of materials.
+`make release-test` names its folder in RELEASE."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import tarfile
+import time
+import urllib.request
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from samples import ROOT
+
+RELEASE = os.environ.get("RELEASE")
+pytestmark = pytest.mark.skipif(not RELEASE, reason="RELEASE names no folder: see `make release-test`")
+
+
+@pytest.fixture(scope="module")
+def version() -> str:
+    source = (ROOT / "Sources" / "IntentServer" / "IntentdVersion.swift").read_text()
+    return re.search(r'current = "([^"]+)"', source)[1]
+
+
+@pytest.fixture(scope="module")
+def name(version) -> str:
+    return f"intentd-{version}-linux-{os.uname().machine}"
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory, name) -> pathlib.Path:
+    """The archive's folder, unpacked elsewhere than where it was made."""
+    folder = tmp_path_factory.mktemp("release")
+    with tarfile.open(pathlib.Path(RELEASE) / f"{name}.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    assert [path.name for path in folder.iterdir()] == [name]
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def bill(unpacked) -> dict:
+    return json.loads((unpacked / "sbom.cdx.json").read_text())
+
+
+def test_checksums_are_those_of_the_files(name):
+    lines = (pathlib.Path(RELEASE) / "SHA256SUMS").read_text().splitlines()
+    stated = dict(reversed(line.split("  ")) for line in lines)
+    assert set(stated) == {f"{name}.tar.gz", f"{name}.sbom.cdx.json"}
+    for file, digest in stated.items():
+        assert hashlib.sha256((pathlib.Path(RELEASE) / file).read_bytes()).hexdigest() == digest, file
+
+
+def test_the_archive_holds_what_it_should(unpacked):
+    files = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    adapters = {f"models/{adapter}/{file}" for adapter in ("adapter", "adapter-fast")
+                for file in ("adapter_config.json", "adapter_model.safetensors", "labels.json", "intentd.json")}
+    wanted = {"intentd", "LICENSE", "NOTICE", "THIRD-PARTY-LICENCES", "sbom.cdx.json", "models/base.json",
+              "models/fetch.sh"} | adapters
+    assert wanted <= files, wanted - files
+    assert not [file for file in files if file.endswith((".csv", ".gguf", ".swift")) or "models/base/" in file]
+
+
+def test_the_program_is_stripped_and_brings_its_swift(unpacked):
+    sections = subprocess.run(["readelf", "--sections", "--wide", unpacked / "intentd"], capture_output=True, text=True,
+                              check=True).stdout
+    assert ".text" in sections and ".symtab" not in sections and ".debug_" not in sections
+    needed = subprocess.run(["readelf", "--dynamic", unpacked / "intentd"], capture_output=True, text=True,
+                            check=True).stdout
+    assert "libopenblas" in needed and "libswift" not in needed
+    paths = re.findall(r"R(?:UN)?PATH.*\[(.*)\]", needed)
+    assert set(paths) <= {"$ORIGIN"}, "libraries are looked for in a folder of the machine that built it"
+
+
+def test_the_bill_is_valid_and_whole(bill, unpacked, version):
+    text = (unpacked / "sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text) is None
+    program = bill["metadata"]["component"]
+    assert (program["name"], program["version"]) == ("intentd", version)
+    assert program["hashes"] == [{"alg": "SHA-256",
+                                  "content": hashlib.sha256((unpacked / "intentd").read_bytes()).hexdigest()}]
+    licences = (unpacked / "THIRD-PARTY-LICENCES").read_text()
+    for part in bill["components"]:
+        assert re.match(r"\d", part["version"]), part
+        assert part["licenses"], part
+        assert f"{part['name']} {part['version']}" in licences
+    names = {part["name"] for part in bill["components"]}
+    assert {"hummingbird", "swift-nio", "swift-runtime", "libopenblas0-pthread"} <= names
+
+
+def test_the_version_is_one(unpacked, version, models, tmp_path):
+    """In --version, /v2 and /metrics, from the unpacked program with its own adapter and the base model beside it."""
+    program = unpacked / "intentd"
+    assert subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip() == version
+    (unpacked / "models" / "base").symlink_to(pathlib.Path(models) / "base")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen([program, "serve", "--model", unpacked / "models", "--port", str(port),
+                                   "--drain-delay", "0", "--latency-bound-ms", "5000"], stderr=log)
+
+    def get(path: str, body: bytes | None = None) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body,
+                                         headers={"Content-Type": "application/json"} if body else {})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode()
+
+    try:
+        begun = time.monotonic()
+        while subprocess.run([program, "probe", "--port", str(port)], capture_output=True).returncode != 0:
+            assert server.poll() is None and time.monotonic() - begun < 120, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        assert json.loads(get("/v2"))["version"] == version
+        assert f'intentd_build_info{{version="{version}"}} 1' in get("/metrics")
+        answer = json.loads(get("/classify", b'{"text":"I lost my card on the train, what should I do?"}'))
+        assert answer["intent"] == "lost_or_stolen_card"
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+        (unpacked / "models" / "base").unlink()

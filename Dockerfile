@@ -16,9 +16,11 @@ RUN apt-get update \
       libopenblas-dev=0.3.21+ds-* python3=3.11.* zlib1g-dev=1:1.2.13.dfsg-* \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-# Everything that the package's manifest names must be there, the tests too; .dockerignore leaves out their data.
+# Everything that the package's manifest names must be there, tests and harnesses too; .dockerignore leaves out the
+# rest of their folders.
 COPY Package.swift ./
 COPY Sources Sources
+COPY Benchmarks Benchmarks
 COPY Tests Tests
 # The cache holds fetched packages and compiled objects, so that a changed file costs that file.
 RUN --mount=type=cache,id=intentd-build,target=/cache \
@@ -27,7 +29,7 @@ RUN --mount=type=cache,id=intentd-build,target=/cache \
  && strip --strip-all /out/intentd
 COPY models/base.json models/base.json
 COPY scripts/sbom.py scripts/sbom.py
-COPY LICENSE LICENSE
+COPY LICENSE NOTICE ./
 COPY deploy/assemble-root.sh deploy/assemble-root.sh
 ARG MODEL
 RUN --mount=type=cache,id=intentd-build,target=/cache \
@@ -35,7 +37,7 @@ RUN --mount=type=cache,id=intentd-build,target=/cache \
  && python3 scripts/sbom.py --binary /out/intentd --scratch /cache --output /out/sbom.cdx.json \
       --licences /out/THIRD-PARTY-LICENCES "$contents" \
  && deploy/assemble-root.sh /out/intentd /root-fs \
- && install -D -m 0644 -t /root-fs/usr/share/doc/intentd LICENSE /out/sbom.cdx.json /out/THIRD-PARTY-LICENCES
+ && install -D -m 0644 -t /root-fs/usr/share/doc/intentd LICENSE NOTICE /out/sbom.cdx.json /out/THIRD-PARTY-LICENCES
 
 # -- the model: fetched again only when its pins change --------------------------------------------------------------
 FROM ${DEBIAN_IMAGE} AS model-fetch
@@ -55,6 +57,7 @@ RUN --mount=type=bind,from=model-downloads,source=/,target=/src/models/downloads
     /out/intentd model build --pins models/base.json --downloads models/downloads --output /models/base \
  && install -D -m 0644 -t /licences models/downloads/GEMMA_TERMS.html models/downloads/NOTICE.md
 COPY models/adapter /models/adapter
+COPY models/adapter-fast /models/adapter-fast
 # Times of their own would make another layer of the same bytes, to be pulled again by every node.
 RUN chmod -R a+rX /models /licences && find /models /licences -exec touch --no-dereference --date=@0 {} +
 
@@ -71,7 +74,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=model /models /models
 COPY --from=model /licences /usr/share/doc/intentd/model
-COPY --from=build /out/THIRD-PARTY-LICENCES /out/sbom.cdx.json /src/LICENSE /usr/share/doc/intentd/
+COPY --from=build /out/THIRD-PARTY-LICENCES /out/sbom.cdx.json /src/LICENSE /src/NOTICE \
+  /usr/share/doc/intentd/
 COPY --from=build /out/intentd /usr/bin/intentd
 COPY batch/score_shard.py /usr/bin/score_shard.py
 ENV INTENTD_MODEL=/models

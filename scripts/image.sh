@@ -52,6 +52,7 @@ builder() {
 
 case $command in
   build) build ;;
-  test) INTENTD_IMAGE=$image "${PYTHON:-python3}" -m pytest -c Tests/k8s/pytest.ini Tests/k8s/test_image.py -v ;;
+  # An image without weights gets this folder's model mounted.
+  test) INTENTD_IMAGE=$image MODELS=$PWD/models "${PYTHON:-python3}" -m pytest -c Tests/k8s/pytest.ini Tests/k8s/test_image.py -v -rP ;;
   *) echo "image: build or test" >&2; exit 64 ;;
 esac

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import json
 import os
 import pathlib
@@ -21,6 +21,7 @@ import pytest
 from manifests import ROOT, OVERLAYS, amount, container, cores, files, one, overlay, pod_spec, settings
 
 IMAGE = os.environ.get("INTENTD_IMAGE")
+WITH_MODEL = not (IMAGE or "").endswith("-no-model")
 pytestmark = pytest.mark.skipif(not IMAGE, reason="INTENTD_IMAGE names no image: see scripts/image.sh")
 
 TOKEN = "a-token-for-tests-only-0123456789"
@@ -30,10 +31,13 @@ MESSAGE = {"text": "I lost my card on the train, what should I do?"}
 def podman(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
     program = shutil.which("podman")
     assert program, "podman is not installed"
-    runtime = ["--runtime", "runc"] if shutil.which("runc") else []
-    done = subprocess.run([program, *runtime, *arguments], capture_output=True, text=True)
+    done = subprocess.run([program, *runtime(), *arguments], capture_output=True, text=True)
     assert not check or done.returncode == 0, f"podman {' '.join(arguments)}: {done.stderr}"
     return done
+
+
+def runtime() -> list[str]:
+    return ["--runtime", "runc"] if shutil.which("runc") else []
 
 
 def limits() -> list[str]:
@@ -75,6 +79,8 @@ class Server:
                  "--memory", str(amount(limit["memory"])), "--memory-swap", str(amount(limit["memory"])),
                  "--cpus", str(cores(limit["cpu"])),
                  "--volume", f"{tokens}:{environment['INTENTD_AUTH_TOKENS_FILE']}:ro"]
+        if not WITH_MODEL:
+            flags += ["--volume", f"{os.environ['MODELS']}:/models:ro"]
         for name, value in environment.items():
             flags += ["--env", f"{name}={value}"]
         self.started = time.monotonic()
@@ -231,7 +237,27 @@ def test_stops_inside_the_grace_period_and_loses_nothing(server):
     assert drain <= took < server.grace
     early = [status for at, status in answers if at < begun + drain - 0.5]
     print(f"stopped after {took:.1f} s of {server.grace}; {len(early)} requests until the drain's end")
-    assert len(early) > 10 and set(early) <= {200, 429}, {status: early.count(status) for status in set(early)}
+    # 504: admitted, and then the machine had no time for it; an answer all the same.
+    assert len(early) > 10 and set(early) <= {200, 429, 504}, {status: early.count(status) for status in set(early)}
+
+
+@pytest.mark.parametrize("adapter", ["fast", "/models/adapter-fast"])
+def test_the_other_adapter_is_there(adapter):
+    """By its name, as users say it, and by its path in the image."""
+    flags = [] if WITH_MODEL else ["--volume", f"{os.environ['MODELS']}:/models:ro"]
+    done = subprocess.run(
+        [shutil.which("podman"), *runtime(), "run", "--rm", "--interactive", *limits(), "--network", "none",
+         "--read-only", *flags, IMAGE, "score", "--adapter", adapter, "--format", "text"],
+        input="I lost my card on the train\n", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["intent"] == "lost_or_stolen_card"
+
+
+def test_without_a_model_says_what_is_missing():
+    if WITH_MODEL:
+        pytest.skip("this image holds a model")
+    done = podman("run", "--rm", *limits(), "--network", "none", "--read-only", IMAGE, "score", check=False)
+    assert done.returncode == 1 and "/models" in done.stderr
 
 
 def test_refuses_to_be_open_to_all():
@@ -243,38 +269,63 @@ def test_refuses_to_be_open_to_all():
 # -- what is inside ------------------------------------------------------------------------------------------------
 
 
+DOC = "/usr/share/doc/intentd"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """Every file of the image by its path, and the bytes of those under DOC."""
+
+    files: dict[str, tarfile.TarInfo]
+    documents: dict[str, bytes]
+
+
 @pytest.fixture(scope="module")
-def contents() -> dict[str, tarfile.TarInfo]:
+def contents() -> Contents:
     name = podman("create", *limits(), IMAGE).stdout.strip()
+    files, documents = {}, {}
+    exporting = subprocess.Popen([shutil.which("podman"), "export", name], stdout=subprocess.PIPE)
     try:
-        exported = subprocess.run([shutil.which("podman"), "export", name], capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=exporting.stdout, mode="r|") as archive:
+            for member in archive:
+                path = "/" + member.name.removeprefix("./")
+                files[path] = member
+                if member.isfile() and path.startswith(DOC + "/"):
+                    documents[path.removeprefix(DOC + "/")] = archive.extractfile(member).read()
+        assert exporting.wait() == 0
     finally:
+        exporting.kill()
+        exporting.wait()
         podman("rm", name)
-    with tarfile.open(fileobj=io.BytesIO(exported)) as archive:
-        members = {"/" + member.name.removeprefix("./"): member for member in archive.getmembers()}
-        for wanted in ("sbom.cdx.json", "THIRD-PARTY-LICENCES"):
-            member = members[f"/usr/share/doc/intentd/{wanted}"]
-            member.text = archive.extractfile(member).read().decode()
-    return members
+    return Contents(files, documents)
 
 
 def test_holds_licences_and_terms(contents):
-    doc = "/usr/share/doc/intentd"
-    for name in ("LICENSE", "THIRD-PARTY-LICENCES", "sbom.cdx.json", "model/GEMMA_TERMS.html", "model/NOTICE.md"):
-        assert contents[f"{doc}/{name}"].size > 0, name
-    parts = {part["name"] for part in json.loads(contents[f"{doc}/sbom.cdx.json"].text)["components"]}
+    wanted = {"LICENSE", "NOTICE", "THIRD-PARTY-LICENCES", "sbom.cdx.json"}
+    if WITH_MODEL:
+        wanted |= {"model/GEMMA_TERMS.html", "model/NOTICE.md"}
+    assert not {name for name in wanted if not contents.documents.get(name)}
+    parts = {part["name"] for part in json.loads(contents.documents["sbom.cdx.json"])["components"]}
     assert {"hummingbird", "swift-nio", "swift-runtime", "libopenblas0-pthread"} <= parts
+    assert ("gemma-3-270m-q4_k_m.gguf" in parts) == WITH_MODEL
     for name in parts & {"hummingbird", "swift-nio", "libopenblas0-pthread"}:
-        assert name in contents[f"{doc}/THIRD-PARTY-LICENCES"].text
+        assert name.encode() in contents.documents["THIRD-PARTY-LICENCES"]
+
+
+def test_holds_the_model_or_no_weights_at_all(contents):
+    weights = {path for path in contents.files if path.endswith((".safetensors", ".gguf", ".model"))}
+    assert weights == ({"/models/base/model.safetensors", "/models/base/tokenizer.model",
+                        "/models/adapter/adapter_model.safetensors",
+                        "/models/adapter-fast/adapter_model.safetensors"} if WITH_MODEL else set())
 
 
 def test_holds_nothing_that_is_not_needed(contents):
-    programs = [path for path, member in contents.items() if member.isfile() and member.mode & 0o111
+    programs = [path for path, member in contents.files.items() if member.isfile() and member.mode & 0o111
                 and ".so" not in path and path.startswith(("/bin", "/usr/bin"))]
     assert programs == ["/usr/bin/intentd"]
-    assert not [path for path in contents if "libswift" in path], "the Swift runtime is linked in"
-    assert not [path for path, member in contents.items() if member.mode & 0o6000 and member.isfile()]
-    assert not [path for path in contents if path.endswith((".gguf", ".part00", ".csv"))]
+    assert not [path for path in contents.files if "libswift" in path], "the Swift runtime is linked in"
+    assert not [path for path, member in contents.files.items() if member.mode & 0o6000 and member.isfile()]
+    assert not [path for path in contents.files if path.endswith((".gguf", ".part00", ".csv"))]
 
 
 def test_labels_and_size(contract):

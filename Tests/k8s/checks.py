@@ -6,6 +6,7 @@ import ipaddress
 import pathlib
 from collections.abc import Callable, Iterator
 
+import figures
 import score_shard
 from contract import Contract
 from manifests import (Manifest, amount, container, cores, matches, of_kind, one, pod_spec, settings)
@@ -18,6 +19,9 @@ SERVERS = ("Deployment", "InferenceService")
 LONGEST_ANSWER_SECONDS = 10
 """Time that an admitted request may take at the very most: the largest latency bound that operators should set."""
 STOP_MARGIN_SECONDS = 5
+START_MARGIN = 20
+"""A start on a slow or busy node with nothing in its page cache may take this many times the measured one."""
+LONGEST_STUCK_START_SECONDS = 120
 EXTERNAL_SECRETS = {"intentd-auth": {"tokens", "metrics-token"}}
 """Secrets that the operator makes (k8s/README.md says how), with their keys."""
 
@@ -296,6 +300,59 @@ def resources_are_guaranteed(manifests: list[Manifest], contract: Contract) -> l
         field = threads[0].get("valueFrom", {}).get("resourceFieldRef", {}) if threads else {}
         if (field.get("resource"), field.get("divisor")) != ("limits.cpu", "1"):
             problems.append(f"{label(workload)}: INTENTD_THREADS must be limits.cpu by downward API")
+    return problems
+
+
+@check
+def memory_follows_the_measurements(manifests: list[Manifest], contract: Contract) -> list[str]:
+    """A server's limit is the capacity guide's for its precision, and holds what was measured with room to spare."""
+    problems = []
+    for workload in workloads(manifests):
+        precision = settings(workload, manifests).get("INTENTD_PRECISION") or "auto"
+        measured = figures.memory().get(figures.DEFAULT_PRECISION if precision == "auto" else precision)
+        limit = amount(container(workload)["resources"].get("limits", {}).get("memory", 0))
+        if not measured:
+            problems.append(f"{label(workload)}: nobody has measured the memory of precision {precision}")
+            continue
+        if limit != measured.limit:
+            problems.append(f"{label(workload)}: {limit} bytes; docs/operations/capacity.md says {measured.limit} "
+                            f"for {precision}")
+        needed = measured.replacing + contract.held_body_bytes
+        if workload["kind"] in SERVERS and needed > 0.9 * limit:
+            problems.append(f"{label(workload)}: {needed} bytes may be held, over 90 % of the limit {limit}")
+    return problems
+
+
+@check
+def startup_follows_the_measurements(manifests: list[Manifest], contract: Contract) -> list[str]:
+    problems = []
+    slowest = max(measured.start_seconds for measured in figures.memory().values())
+    for server in workloads(manifests, SERVERS):
+        probe = container(server).get("startupProbe", {})
+        allowed = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+        if not START_MARGIN * slowest <= allowed <= LONGEST_STUCK_START_SECONDS:
+            problems.append(f"{label(server)}: a start may take {allowed} s; {slowest} s were measured")
+        if probe.get("periodSeconds", 10) > 1:
+            problems.append(f"{label(server)}: looks every {probe['periodSeconds']} s for a start of {slowest} s")
+    return problems
+
+
+@check
+def autoscaler_follows_the_measurements(manifests: list[Manifest], contract: Contract) -> list[str]:
+    cpu, tokens = figures.autoscaling()
+    problems = []
+    for scaler in of_kind(manifests, "HorizontalPodAutoscaler"):
+        targets = {metric["type"]: metric for metric in scaler["spec"]["metrics"]}
+        found = targets.get("Resource", {}).get("resource", {}).get("target", {}).get("averageUtilization")
+        if found != cpu:
+            problems.append(f"{label(scaler)}: adds pods at {found} % CPU; docs/operations/capacity.md says {cpu}")
+        found = targets.get("Pods", {}).get("pods", {}).get("target", {}).get("averageValue")
+        if str(found) != str(tokens):
+            problems.append(f"{label(scaler)}: adds pods at {found} tokens; docs/operations/capacity.md says {tokens}")
+    for service in of_kind(manifests, "InferenceService"):
+        predictor = service["spec"]["predictor"]
+        if (predictor.get("scaleMetric"), predictor.get("scaleTarget")) != ("cpu", cpu):
+            problems.append(f"{label(service)}: scales at {predictor.get('scaleTarget')}, not at {cpu} % CPU")
     return problems
 
 

@@ -28,6 +28,8 @@ class Contract:
     """Every path pattern of the server."""
     open_routes: frozenset[str]
     """Paths that answer without a token."""
+    held_body_bytes: int
+    """Bytes of bodies that the server holds at once by default."""
     version: str
 
     def series(self) -> dict[str, str]:
@@ -55,11 +57,12 @@ def read() -> Contract:
     metrics, bounds = read_metrics(server)
     routes, open_routes = read_routes(server)
     version = re.search(r'static let current = "([^"]+)"', server)
+    held = re.search(r"var heldBodyBytes = (\d+) << (\d+)", server)
     settings = read_settings(text_of("IntentCLI"))
     for name, found in {"settings": settings, "metrics": metrics, "routes": routes, "open routes": open_routes,
-                        "version": version}.items():
+                        "bodies": held, "version": version}.items():
         assert found, f"the source of {name} has moved: mend Tests/k8s/contract.py"
-    return Contract(settings, metrics, bounds, routes, open_routes, version[1])
+    return Contract(settings, metrics, bounds, routes, open_routes, int(held[1]) << int(held[2]), version[1])
 
 
 def read_settings(source: str) -> frozenset[str]:

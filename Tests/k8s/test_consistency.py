@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 
 import checks
+import figures
 from manifests import OVERLAYS, ROOT, container, files, load, one, overlay, pod_spec, rendered
 
 
@@ -113,6 +115,17 @@ BROKEN = [
     ("resources_are_guaranteed", at("Deployment", *BOX, "resources", value={
         name: {"cpu": "1500m", "memory": "1Gi", "ephemeral-storage": "64Mi"} for name in ("requests", "limits")})),
     ("resources_are_guaranteed", lambda m: box(m)["env"].clear()),
+    ("memory_follows_the_measurements", at("Deployment", *BOX, "resources", "limits", "memory", value="1Gi")),
+    ("memory_follows_the_measurements", lambda m: box(m)["resources"].pop("limits")),
+    ("memory_follows_the_measurements", setting("INTENTD_PRECISION", "f32")),
+    ("memory_follows_the_measurements", setting("INTENTD_PRECISION", "reference")),
+    ("startup_follows_the_measurements", at("Deployment", *BOX, "startupProbe", "failureThreshold", value=5)),
+    ("startup_follows_the_measurements", at("Deployment", *BOX, "startupProbe", "failureThreshold", value=600)),
+    ("startup_follows_the_measurements", at("Deployment", *BOX, "startupProbe", "periodSeconds", value=10)),
+    ("autoscaler_follows_the_measurements", at(
+        "HorizontalPodAutoscaler", "spec", "metrics", 0, "resource", "target", "averageUtilization", value=80)),
+    ("autoscaler_follows_the_measurements", at(
+        "HorizontalPodAutoscaler", "spec", "metrics", 1, "pods", "target", "averageValue", value="640")),
     ("security_is_restricted", at("Deployment", *POD, "securityContext", "runAsNonRoot", value=False)),
     ("security_is_restricted", at("Deployment", *POD, "securityContext", "runAsUser", value=0)),
     ("security_is_restricted", at("Deployment", *POD, "securityContext", "seccompProfile", value={})),
@@ -162,6 +175,27 @@ def test_notices_in_the_job(name, change, contract):
     assert getattr(checks, name)(manifests, contract), f"{name} did not notice"
 
 
+def test_notices_that_kserve_scales_otherwise(contract):
+    [service] = kserve()
+    service["spec"]["predictor"]["scaleTarget"] = 80
+    assert checks.autoscaler_follows_the_measurements([service], contract)
+
+
+def test_notices_a_limit_that_does_not_hold_what_was_measured(contract, monkeypatch):
+    measured = dict(figures.memory())
+    measured["int8"] = dataclasses.replace(measured["int8"], replacing=450 << 20)
+    monkeypatch.setattr(figures, "memory", lambda: measured)
+    assert checks.memory_follows_the_measurements(overlay("production"), contract)
+
+
+def test_documents_state_the_same_figures():
+    """The README's peaks and starts are the capacity guide's."""
+    stated = figures.readme()
+    assert set(stated) == set(figures.PRECISIONS)
+    for name, (peak, start) in stated.items():
+        assert (peak << 20, start) == (figures.memory()[name].serving, figures.memory()[name].start_seconds), name
+
+
 def test_every_check_is_shown_to_fail():
     assert {name for name, _ in BROKEN + JOB_BROKEN} == {check.__name__ for check in checks.ALL}
 
@@ -191,5 +225,5 @@ def test_canary_differs_in_track_only():
     assert checks.settings(deployment(overlay("canary")), overlay("canary")) == checks.settings(
         deployment(overlay("production")), overlay("production"))
     assert checks.template_labels(canary)["intentd/track"] == "canary"
-    both = overlay("production") + overlay("canary")
-    assert [p for p in checks.selectors_pick_pods(both, None) if "several" in p] == []
+    # One Service, budget and policy over both; neither deployment takes the other's pods.
+    assert checks.selectors_pick_pods(overlay("production") + overlay("canary"), None) == []

@@ -31,6 +31,8 @@ import load
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ("one", "two", "three")  # as in haproxy.cfg
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -40,15 +42,22 @@ def free_port() -> int:
 class Replica:
     """One server process on a fixed port."""
 
-    def __init__(self, options: argparse.Namespace, port: int):
-        self.options, self.port = options, port
+    def __init__(self, options: argparse.Namespace, port: int, *arguments: str):
+        """`arguments` are added to those of `intentd serve`."""
+        self.options, self.port, self.arguments = options, port, arguments
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
         self.process = subprocess.Popen(
             [self.options.intentd, "serve", "--model", self.options.model, "--port", str(self.port), "--threads",
              str(self.options.threads), "--latency-bound-ms", str(self.options.bound_ms), "--drain-delay",
-             str(self.options.drain), "--log-level", "warning"])
+             str(self.options.drain), "--log-level", "warning", *self.arguments])
+
+    def stop(self) -> None:
+        """At once, whatever it is doing."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
     async def wait_until_ready(self, client: aiohttp.ClientSession) -> float:
         begun = time.monotonic()
@@ -74,6 +83,8 @@ class Proxy:
             "INTENTD_PROXY_BIND": f"127.0.0.1:{self.port}", "INTENTD_PROXY_SOCKET": str(self.socket)} | {
             f"INTENTD_REPLICA_{index}": f"127.0.0.1:{replica.port}" for index, replica in enumerate(replicas, 1)}
 
+        self.process: subprocess.Popen | None = None
+
     def start(self) -> None:
         program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
         if not program:
@@ -81,12 +92,21 @@ class Proxy:
         self.process = subprocess.Popen([program, "-db", "-f", str(ROOT / "deploy/haproxy/haproxy.cfg")],
                                         env=self.environment, stdout=subprocess.DEVNULL)
 
-    def statuses(self) -> dict[str, str]:
-        """What HAProxy thinks of each replica."""
+    def stop(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def command(self, line: str) -> str:
+        """What HAProxy answers to a command on its socket."""
         with socket.socket(socket.AF_UNIX) as link:
             link.connect(str(self.socket))
-            link.sendall(b"show stat\n")
-            text = b"".join(iter(lambda: link.recv(65536), b"")).decode()
+            link.sendall(line.encode() + b"\n")
+            return b"".join(iter(lambda: link.recv(65536), b"")).decode()
+
+    def statuses(self) -> dict[str, str]:
+        """What HAProxy thinks of each replica."""
+        text = self.command("show stat")
         head, *rows = [line.split(",") for line in text.lstrip("# ").splitlines() if line]
         columns = {name: index for index, name in enumerate(head)}
         return {row[columns["svname"]]: row[columns["status"]] for row in rows if row[columns["svname"]] in NAMES}
@@ -124,10 +144,9 @@ async def roll(options: argparse.Namespace, folder: pathlib.Path) -> dict:
             await loading
             return summary(options, requests, rolls)
         finally:
-            for process in [replica.process for replica in replicas] + [getattr(proxy, "process", None)]:
-                if process and process.poll() is None:
-                    process.kill()
-                    process.wait()
+            proxy.stop()
+            for replica in replicas:
+                replica.stop()
 
 
 async def roll_one(proxy: Proxy, name: str, replica: Replica, client: aiohttp.ClientSession) -> dict:

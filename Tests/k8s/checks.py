@@ -308,8 +308,9 @@ def memory_follows_the_measurements(manifests: list[Manifest], contract: Contrac
     """A server's limit is the capacity guide's for its precision, and holds what was measured with room to spare."""
     problems = []
     for workload in workloads(manifests):
-        precision = settings(workload, manifests).get("INTENTD_PRECISION") or "auto"
-        measured = figures.memory().get(figures.DEFAULT_PRECISION if precision == "auto" else precision)
+        # Named, because what `auto` takes, and so the memory, depends on the adapter and the processor.
+        precision = settings(workload, manifests).get("INTENTD_PRECISION")
+        measured = figures.memory().get(precision)
         limit = amount(container(workload)["resources"].get("limits", {}).get("memory", 0))
         if not measured:
             problems.append(f"{label(workload)}: nobody has measured the memory of precision {precision}")

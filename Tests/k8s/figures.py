@@ -13,7 +13,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CAPACITY = ROOT / "docs" / "operations" / "capacity.md"
 README = ROOT / "README.md"
 PRECISIONS = ("f32", "bf16", "int8", "nf4")
-DEFAULT_PRECISION = "int8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,7 @@ def memory() -> dict[str, Memory]:
     """The capacity guide's table of memory and start, by precision."""
     found = {}
     for cells in rows(CAPACITY.read_text()):
-        name = cells[0].removesuffix(" (default)")
+        name = cells[0].removesuffix(" (manifests)")
         if name in PRECISIONS and len(cells) == 5:
             found[name] = Memory(int(cells[1]) << 20, int(cells[2]) << 20, amount(cells[4]), float(cells[3]))
     assert set(found) == set(PRECISIONS), "the table of memory in docs/operations/capacity.md has moved"

@@ -119,6 +119,8 @@ BROKEN = [
     ("memory_follows_the_measurements", lambda m: box(m)["resources"].pop("limits")),
     ("memory_follows_the_measurements", setting("INTENTD_PRECISION", "f32")),
     ("memory_follows_the_measurements", setting("INTENTD_PRECISION", "reference")),
+    ("memory_follows_the_measurements", setting("INTENTD_PRECISION", "auto")),
+    ("memory_follows_the_measurements", setting("INTENTD_PRECISION", None)),
     ("startup_follows_the_measurements", at("Deployment", *BOX, "startupProbe", "failureThreshold", value=5)),
     ("startup_follows_the_measurements", at("Deployment", *BOX, "startupProbe", "failureThreshold", value=600)),
     ("startup_follows_the_measurements", at("Deployment", *BOX, "startupProbe", "periodSeconds", value=10)),

@@ -24,14 +24,21 @@ static int same(float a, float b) { return memcmp(&a, &b, 4) == 0 || (isnan(a) &
 
 // MARK: Inputs
 
-typedef enum kind { NORMAL, OUTLIERS, DENORMAL, HUGE_VALUES, TINY, ZERO, INFINITE, KINDS } kind;
-static const char *const kind_names[] = {"normal", "outliers", "denormal", "huge", "tiny", "zero", "infinite"};
+typedef enum kind { NORMAL, OUTLIERS, FLAT, DENORMAL, HUGE_VALUES, TINY, ZERO, INFINITE, KINDS } kind;
+static const char *const kind_names[] = {"normal", "outliers", "flat", "denormal", "huge", "tiny", "zero", "infinite"};
 
 static void fill(random_source *r, kind kind, float *x, size_t count) {
+    int32_t left = 0;
+    float level = 0;
     for (size_t i = 0; i < count; i++) {
         float value = random_normal(r);
         switch (kind) {
         case OUTLIERS: x[i] = random_below(r, 50) == 0 ? value * 100 : value; break;
+        // Long runs at the largest magnitude and of one sign: the largest sums of integers that there are.
+        case FLAT:
+            if (left-- == 0) left = random_below(r, 200), level = random_below(r, 2) ? 1.0f : -1.0f;
+            x[i] = level;
+            break;
         case DENORMAL: x[i] = value * 1e-40f; break;
         case HUGE_VALUES: x[i] = value * 1e30f; break;
         case TINY: x[i] = value * 1e-28f; break;
@@ -53,27 +60,69 @@ static const float nf4_codes[16] = {
     -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,
     0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
 
+/// The largest sum of weights of one sign that one 16-bit lane of a chain of `ck_kernels.pack_panel` adds.
+static double chain_sum(const double *w, int32_t k) {
+    double largest = 0;
+    for (int32_t start = 0; start < k; start += 32) {
+        double sums[2][2] = {{0}};
+        for (int32_t e = start; e < k && e < start + 32; e++) sums[e % 4 / 2][w[e] < 0] += fabs(w[e]);
+        for (int32_t i = 0; i < 4; i++) largest = fmax(largest, sums[i / 2][i % 2]);
+    }
+    return largest;
+}
+
+/// Half a step of an output's int8 weights at most. In chains, 16 weights round, each by half a step at most; the last
+/// scale that was too fine is left by one 256th.
+static double int8_error(const double *w, int32_t k, int32_t limit) {
+    double widest = 0;
+    for (int32_t e = 0; e < k; e++) widest = fmax(widest, fabs(w[e]));
+    const int chained = limit != 127 && limit != 8191;
+    const double reach = 32767 / (2 * limit) - 8;
+    return 0.5001 * fmax(widest / 127, chained ? chain_sum(w, k) / reach * (1 + 0x1p-8) : 0) + 1e-30;
+}
+
+/// Half a step of a block's NF4 values at most, as a share of its scales.
+static double nf4_error(const uint8_t *codes, int32_t n, int32_t k, int32_t panel, int32_t block, int32_t limit) {
+    if (limit == 8191 || limit == 127) return limit == 127 ? 0.0038 : 0.00013;
+    double largest = 0;
+    for (int32_t o = 16 * panel; o < n && o < 16 * panel + 16; o++) {
+        double values[64];
+        for (int32_t e = 0; e < 64; e++) {
+            const size_t i = (size_t)o * k + (size_t)(block * 64 + e);
+            values[e] = nf4_codes[i % 2 ? codes[i / 2] & 15 : codes[i / 2] >> 4];
+        }
+        largest = fmax(largest, chain_sum(values, 64));
+    }
+    return 0.5001 / fmin(127, (32767 / (2 * limit) - 8) / largest - 1);
+}
+
 /// The twin's result against sums in double over the weights as they were given.
 static void check_against_double(
     const char *name, int32_t format, const shape *s, int32_t limit, int32_t rows, const float *x, const float *w,
-    const float *block_scales, const float *y) {
-    for (int32_t i = 0; i < rows; i++) {
-        for (int32_t o = 0; o < s->n; o++) {
-            double sum = 0, bound = 0, widest = 0;
-            for (int32_t e = 0; e < s->k; e++) widest = fmax(widest, fabs(w[(size_t)o * s->k + e]));
+    const uint8_t *codes, const float *block_scales, const float *y) {
+    double *given = aligned((size_t)s->k * sizeof *given), *errors = aligned((size_t)s->k * sizeof *errors);
+    for (int32_t o = 0; o < s->n; o++) {
+        for (int32_t e = 0; e < s->k; e++) given[e] = w[(size_t)o * s->k + e];
+        for (int32_t e = 0; e < s->k; e++) {
+            if (format == CK_BF16) errors[e] = fabs(given[e]) * 0x1p-8;
+            if (format == CK_INT8) errors[e] = e == 0 ? int8_error(given, s->k, limit) : errors[0];
+            if (format == CK_NF4)
+                errors[e] = e % 64 ? errors[e - 1]
+                                   : fabs(block_scales[((size_t)o * s->k + e) / 64])
+                                         * nf4_error(codes, s->n, s->k, o / 16, e / 64, limit);
+        }
+        for (int32_t i = 0; i < rows; i++) {
+            double sum = 0, bound = 0;
             for (int32_t e = 0; e < s->k; e++) {
                 const double a = x[(size_t)i * s->k + e], b = w[(size_t)o * s->k + e];
-                double a_error = 0, b_error = 0;
-                if (format == CK_BF16) a_error = fabs(a) * 0x1p-8, b_error = fabs(b) * 0x1p-8;
+                double a_error = 0, b_error = errors[e];
+                if (format == CK_BF16) a_error = fabs(a) * 0x1p-8;
                 if (format == CK_INT8 || format == CK_NF4) {
                     const int32_t start = e / s->group * s->group;
                     double largest = 0;
                     for (int32_t j = start; j < s->k && j < start + s->group; j++)
                         largest = fmax(largest, fabs(x[(size_t)i * s->k + j]));
                     a_error = 0.5001 * largest / limit + 1e-30;
-                    b_error = 0.5001 * widest / 127 + 1e-30;
-                    if (format == CK_NF4)
-                        b_error = fabs(block_scales[((size_t)o * s->k + e) / 64]) * (limit == 127 ? 0.0038 : 0.00013);
                 }
                 sum += a * b;
                 bound += a_error * fabs(b) + b_error * fabs(a) + a_error * b_error;
@@ -86,6 +135,7 @@ static void check_against_double(
                 format_name(format), s->n, s->k, i, o, got, sum, bound);
         }
     }
+    free(given), free(errors);
 }
 
 /// A level's products against its twin's, and against themselves in other cuts.
@@ -101,7 +151,8 @@ static void check_products(const ck_kernels *t, int32_t format, shape s, kind ki
     fill(r, kind, x, (size_t)rows * (size_t)s.k);
     if (kind == NORMAL) fill(r, ZERO, x, (size_t)s.k);
     if (format == CK_NF4) {
-        for (size_t i = 0; i < weights / 2; i++) codes[i] = (uint8_t)random_bits(r);
+        for (size_t i = 0; i < weights / 2; i++)
+            codes[i] = kind != FLAT ? (uint8_t)random_bits(r) : w[2 * i] > 0 ? 0xff : 0;
         for (size_t i = 0; i < weights / 64; i++) block_scales[i] = w[i];
         for (size_t i = 0; i < weights; i++)
             w[i] = nf4_codes[i % 2 ? codes[i / 2] & 15 : codes[i / 2] >> 4] * block_scales[i / 64];
@@ -143,7 +194,7 @@ static void check_products(const ck_kernels *t, int32_t format, shape s, kind ki
             bound);
     }
     if (kind != INFINITE && (size_t)rows * weights < 2000000)
-        check_against_double("twin", format, &s, twin->activation_limit, rows, x, w, block_scales, expected);
+        check_against_double("twin", format, &s, twin->activation_limit, rows, x, w, codes, block_scales, expected);
 
     // Any cut of rows and panels gives the same bits, adds where asked to, and writes nothing else.
     float *cut = aligned((size_t)rows * (size_t)s.n * 4);

@@ -1,6 +1,7 @@
-// AVX2, FMA, F16C. Integer products multiply 16-bit values (vpmaddwd): exact, and as many a cycle as bytes would give
-// here, because vpmaddubsw needs a second multiply to widen its sums and saturates. So activations keep 14 bits and NF4
-// values 13, for nothing.
+// AVX2, FMA, F16C. Integer products multiply bytes (vpmaddubsw) in chains: unsigned activations, held too high by the
+// largest magnitude, by signed weights; see `internal.h` for why no sum leaves 16 bits. Each sum starts at minus that
+// magnitude times the sum of its weights, which packing left beside them, so the result is the exact signed product.
+// One widening (vpmaddwd by ones) serves a chain of eight; 16-bit products took one for each half as many inputs.
 
 #if defined(__x86_64__)
 
@@ -88,17 +89,18 @@ CK_INLINE uint32_t vi_largest(vi x) {
 
 #include "vector_math.h"
 
-// MARK: Prepared rows: 16-bit integers, and bf16 values as f32
+// MARK: Prepared rows: unsigned bytes, and bf16 values as f32
 
-#define ACTIVATION_LIMIT CK_LIMIT_WORD
+#define ACTIVATION_LIMIT CK_LIMIT_CHAIN
 #define SUMS 0
-typedef int16_t value_t;
+typedef uint8_t value_t;
 #define BF16_PAIRS 0
 enum { BF16_BYTES = 4 };
 
 CK_INLINE void store_values(value_t *target, vi values) {
-    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
-    _mm_storeu_si128((__m128i *)target, words);
+    vi raised = _mm256_add_epi32(values, vi_set1(CK_LIMIT_CHAIN));
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(raised), _mm256_extracti128_si256(raised, 1));
+    _mm_storel_epi64((__m128i *)target, _mm_packus_epi16(words, words));
 }
 
 CK_INLINE void store_bf16(void *target, vf values) {
@@ -135,75 +137,78 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 #include "attention.h"
 
-typedef int16_t weight_t;
+typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
-enum { DEPTH_STEP = 2, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_WORD };
-/// The low bytes or the high bytes of the 16 NF4 values, for a byte shuffle.
-CK_INLINE vi nf4_bytes(int high) {
-    uint8_t bytes[16];
-    for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)((uint16_t)ck_nf4_words[i] >> (high ? 8 : 0));
-    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
-}
+#define CHAINED 1
+enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
-/// A block of 512 bytes of codes to [32][16][2] values. Each 32 bytes hold two pairs of inputs, one in the low and
-/// one in the high nibbles; see `pack_codes`.
+/// A block of 512 bytes of codes, behind which its values lie, to [16][16][4] weights. Each 32 bytes hold a step of
+/// inputs, 8 outputs in the low and 8 in the high nibbles.
 CK_INLINE void decode_nf4(const uint8_t *codes, weight_t *target) {
-    const vi low_bytes = nf4_bytes(0), high_bytes = nf4_bytes(1), mask = _mm256_set1_epi8(15);
+    const __m128i *table = (const __m128i *)(codes + CK_PANEL * CK_NF4_BLOCK / 2 + CK_PANEL * 2);
+    const vi values = _mm256_broadcastsi128_si256(_mm_loadu_si128(table)), mask = _mm256_set1_epi8(15);
     vi *out = (vi *)target;
     for (int32_t i = 0; i < 16; i++) {
         if (i % 2 == 0) ck_prefetch(codes + 32 * i);
         vi both = _mm256_load_si256((const vi *)codes + i);
-        vi nibbles[2] = {vi_and(both, mask), vi_and(_mm256_srli_epi16(both, 4), mask)};
-        CK_UNROLL for (int half = 0; half < 2; half++) {
-            vi low = _mm256_shuffle_epi8(low_bytes, nibbles[half]);
-            vi high = _mm256_shuffle_epi8(high_bytes, nibbles[half]);
-            _mm256_store_si256(out + 4 * i + 2 * half, _mm256_unpacklo_epi8(low, high));
-            _mm256_store_si256(out + 4 * i + 2 * half + 1, _mm256_unpackhi_epi8(low, high));
-        }
+        _mm256_store_si256(out + 2 * i, _mm256_shuffle_epi8(values, vi_and(both, mask)));
+        _mm256_store_si256(
+            out + 2 * i + 1, _mm256_shuffle_epi8(values, vi_and(_mm256_srli_epi16(both, 4), mask)));
     }
 }
 
-/// The order that interleaving bytes inside 128-bit lanes undoes: outputs 0-3, 8-11, 4-7, 12-15 of a pair of inputs.
 static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
     for (int32_t i = 0; i < 16; i++) {
         for (int32_t byte = 0; byte < 32; byte++) {
-            const int32_t quarter = byte / 8, output = (quarter == 1 ? 8 : quarter == 2 ? 4 : quarter == 3 ? 12 : 0)
-                                                       + byte % 8 / 2;
-            const int32_t input = 4 * i + byte % 2;
-            target[32 * i + byte] = (uint8_t)(codes[output][input] | codes[output][input + 2] << 4);
+            const int32_t output = byte / 4, input = 4 * i + byte % 4;
+            target[32 * i + byte] = (uint8_t)(codes[output][input] | codes[output + 8][input] << 4);
         }
     }
 }
 
 #include "quantised_products.h"
 
-/// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
+/// Keeps a sum in its register: without this the compiler adds in another order and spills most of a chain.
+CK_INLINE vi in_register(vi x) {
+    __asm__("" : "+x"(x));
+    return x;
+}
+
+/// Adds one chain's products of `rows` rows to `totals`: 12 sums of 16 bits, 2 weights, an activation and a product
+/// fill the 16 registers, so the totals are in memory.
+CK_INLINE void chain(
+    const int rows, const char *values, ptrdiff_t stride, const char *w, const int fetches, vi totals[TILE_ROWS][2]) {
+    vi sums[TILE_ROWS][2];
+    CK_UNROLL for (int step = 0; step < CK_CHAIN_STEPS; step++, values += 4, w += 64) {
+        if (fetches) ck_prefetch(w);
+        const vi w0 = _mm256_load_si256((const vi *)w), w1 = _mm256_load_si256((const vi *)w + 1);
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, values + r * stride, 4);
+            const vi x = vi_set1(four), first = _mm256_maddubs_epi16(x, w0), second = _mm256_maddubs_epi16(x, w1);
+            sums[r][0] = in_register(step == 0 ? first : _mm256_add_epi16(sums[r][0], first));
+            sums[r][1] = in_register(step == 0 ? second : _mm256_add_epi16(sums[r][1], second));
+        }
+    }
+    const vi ones = _mm256_set1_epi16(1);
+    CK_UNROLL for (int r = 0; r < rows; r++) {
+        CK_UNROLL for (int v = 0; v < 2; v++)
+            totals[r][v] = _mm256_add_epi32(totals[r][v], _mm256_madd_epi16(sums[r][v], ones));
+    }
+}
+
+/// Exact integer sums of one unit of inputs, then one scaling each, unit after unit.
 CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums, int first) {
     const char *values = part.values, *w = part.weights;
     for (int32_t unit = 0; unit < part.units; unit++) {
         vi totals[TILE_ROWS][2];
-        CK_UNROLL for (int r = 0; r < rows; r++) totals[r][0] = totals[r][1] = vi_zero();
-        const int32_t steps = unit_steps(&part, unit);
-        CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4) {
-            vi w0, w1;
-            if (decoded) {
-                w0 = _mm256_load_si256((const vi *)w);
-                w1 = _mm256_load_si256((const vi *)w + 1);
-                w += 64;
-            } else {
-                w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w));
-                w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)w + 1));
-                if (step % 2 == 0) ck_prefetch(w);
-                w += 32;
-            }
-            CK_UNROLL for (int r = 0; r < rows; r++) {
-                int32_t pair;
-                memcpy(&pair, values + r * part.stride, 4);
-                vi x = vi_set1(pair);
-                totals[r][0] = _mm256_add_epi32(totals[r][0], _mm256_madd_epi16(x, w0));
-                totals[r][1] = _mm256_add_epi32(totals[r][1], _mm256_madd_epi16(x, w1));
-            }
+        const vi *starts = (const vi *)(part.starts + unit * CK_PANEL);
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            CK_UNROLL for (int v = 0; v < 2; v++) totals[r][v] = _mm256_load_si256(starts + v);
         }
+        const int32_t chains = (unit_steps(&part, unit) + CK_CHAIN_STEPS - 1) / CK_CHAIN_STEPS;
+        for (int32_t i = 0; i < chains; i++, values += CK_CHAIN_INPUTS, w += CK_CHAIN_INPUTS * CK_PANEL)
+            chain(rows, values, part.stride, w, !decoded, totals);
         const char *scales = unit_scale(&part, unit);
         CK_UNROLL for (int v = 0; v < 2; v++) {
             const vf weight_scale = decoded ? v_load(unit_weight_scales(&part, unit) + v * V_WIDTH) : v_zero();
@@ -228,7 +233,7 @@ static void quantised_rows(int rows, run part, int decoded, float *sums, int fir
 }
 
 const ck_kernels ck_avx2 = {
-    "avx2", CK_LIMIT_WORD, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "avx2", CK_LIMIT_CHAIN, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

@@ -133,6 +133,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 typedef uint8_t weight_t;
 typedef uint8_t weight_byte_t;
+#define CHAINED 0
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 128, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values plus 128. Each 64 bytes hold two steps of inputs, one in the low

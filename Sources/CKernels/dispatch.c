@@ -105,6 +105,10 @@ int32_t ck_level_available(ck_level level) {
 }
 
 const ck_kernels *ck_select(const char *name) {
+    const ck_kernels *const twins[] = {&ck_generic_byte, &ck_generic_chain};
+    for (int i = 0; name != NULL && i < 2; i++) {
+        if (strcmp(name, twins[i]->name) == 0) return twins[i];
+    }
     for (int level = CK_LEVEL_COUNT - 1; level >= 0; level--) {
         if (name != NULL && strcmp(name, ck_level_name((ck_level)level)) != 0) continue;
         if (ck_level_available((ck_level)level)) return table((ck_level)level);
@@ -113,5 +117,9 @@ const ck_kernels *ck_select(const char *name) {
 }
 
 const ck_kernels *ck_twin(const ck_kernels *kernels) {
-    return kernels->activation_limit == CK_LIMIT_BYTE ? &ck_generic_byte : &ck_generic;
+    switch (kernels->activation_limit) {
+    case CK_LIMIT_BYTE: return &ck_generic_byte;
+    case CK_LIMIT_CHAIN: return &ck_generic_chain;
+    default: return &ck_generic;
+    }
 }

@@ -2,7 +2,8 @@
 // Written to be read, not to be fast; libm's functions where the others use polynomials.
 //
 // Layouts. A panel: CK_F32 16 rows of k floats; CK_BF16 16 rows of k bf16; CK_INT8 16 scales, then 16 rows of k bytes;
-// CK_NF4 16 rows of k / 64 scales, then 16 rows of k / 2 bytes as bitsandbytes has them. A prepared row: k floats for
+// CK_NF4 16 rows of k / 64 scales, 16 rows of k / 2 bytes as bitsandbytes has them, then an int16 for each block: how
+// many steps 1 of the code book is. A prepared row: k floats for
 // CK_F32 and CK_BF16; otherwise a scale for each group, then k 16-bit integers from the next multiple of 64 bytes.
 
 #include "internal.h"
@@ -18,7 +19,7 @@ static size_t panel_bytes(int32_t format, int32_t k, int32_t group) {
     case CK_F32: return CK_PANEL * inputs * 4;
     case CK_BF16: return ck_round_up(CK_PANEL * inputs * 2, 64);
     case CK_INT8: return ck_round_up(CK_PANEL * (4 + inputs), 64);
-    default: return CK_PANEL * (blocks * 4 + inputs / 2);
+    default: return ck_round_up(CK_PANEL * (blocks * 4 + inputs / 2) + blocks * 2, 64);
     }
 }
 
@@ -30,7 +31,10 @@ static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
 
 // MARK: Packing
 
-static ck_status pack_row_int8(const float *row, int32_t k, float *scale, int8_t *codes) {
+/// How the twin of a level quantises.
+typedef enum quantiser { WORDS, BYTES, CHAINS } quantiser;
+
+static ck_status pack_row_int8(const float *row, int32_t k, quantiser own, float *scale, int8_t *codes) {
     uint32_t largest = 0;
     for (int32_t i = 0; i < k; i++) {
         uint32_t magnitude = ck_magnitude(row[i]);
@@ -39,12 +43,13 @@ static ck_status pack_row_int8(const float *row, int32_t k, float *scale, int8_t
     if (largest >= CK_INFINITY_BITS) return CK_NOT_FINITE;
     float inverse;
     ck_scale(largest, 127, scale, &inverse);
+    if (own == CHAINS) ck_chain_scale(row, k, scale, &inverse);
     for (int32_t i = 0; i < k; i++) codes[i] = (int8_t)ck_quantise(row[i], inverse);
     return CK_OK;
 }
 
-static ck_status pack_panel(
-    const ck_matrix *matrix, int32_t panel, const float *rows, ptrdiff_t ldrows, void *target) {
+static ck_status pack(
+    const ck_matrix *matrix, int32_t panel, const float *rows, ptrdiff_t ldrows, void *target, quantiser own) {
     int32_t k = matrix->k, count = ck_min(CK_PANEL, matrix->n - panel * CK_PANEL);
     if (matrix->format == CK_NF4) return CK_UNSUPPORTED;
     memset(target, 0, panel_bytes(matrix->format, k, matrix->group));
@@ -52,7 +57,8 @@ static ck_status pack_panel(
         const float *row = rows + j * ldrows;
         if (matrix->format == CK_INT8) {
             float *scales = target;
-            ck_status status = pack_row_int8(row, k, &scales[j], (int8_t *)(scales + CK_PANEL) + (size_t)j * k);
+            int8_t *codes = (int8_t *)(scales + CK_PANEL) + (size_t)j * k;
+            ck_status status = pack_row_int8(row, k, own, &scales[j], codes);
             if (status != CK_OK) return status;
             continue;
         }
@@ -67,30 +73,55 @@ static ck_status pack_panel(
     return CK_OK;
 }
 
+/// Input i's code of a row of codes.
+static int code_at(const uint8_t *codes, size_t i) { return i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15; }
+
+/// A panel's steps of 1 of the code book, behind its codes.
+static int16_t *nf4_steps(const void *panel, int32_t k) {
+    size_t inputs = (size_t)k;
+    return (int16_t *)((char *)panel + CK_PANEL * (inputs / CK_NF4_BLOCK * 4 + inputs / 2));
+}
+
 static ck_status pack_nf4(
-    const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target, float limit) {
+    const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target, quantiser own) {
     if (matrix->format != CK_NF4) return CK_UNSUPPORTED;
     size_t k = (size_t)matrix->k, blocks = k / CK_NF4_BLOCK;
     size_t count = (size_t)ck_min(CK_PANEL, matrix->n - panel * CK_PANEL);
     memset(target, 0, panel_bytes(CK_NF4, matrix->k, matrix->group));
+    int16_t *steps = nf4_steps(target, matrix->k);
+    for (size_t block = 0; block < blocks; block++) {
+        uint8_t unpacked[CK_PANEL][CK_NF4_BLOCK];
+        memset(unpacked, 7, sizeof unpacked);
+        for (size_t j = 0; j < count; j++) {
+            for (size_t i = 0; i < CK_NF4_BLOCK; i++)
+                unpacked[j][i] = (uint8_t)code_at(codes + j * k / 2, block * CK_NF4_BLOCK + i);
+        }
+        steps[block] = (int16_t)(own == WORDS   ? CK_NF4_WORD
+                                 : own == BYTES ? CK_NF4_BYTE
+                                                : ck_chain_multiplier(unpacked));
+    }
     float *packed = target;
     for (size_t i = 0; i < count * blocks; i++) {
         if (ck_magnitude(scales[i]) >= CK_INFINITY_BITS) return CK_NOT_FINITE;
-        packed[i] = scales[i] / limit;
+        packed[i] = scales[i] / (float)steps[i % blocks];
     }
     memcpy(packed + CK_PANEL * blocks, codes, count * k / 2);
     return CK_OK;
 }
 
-static ck_status pack_panel_nf4(
-    const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target) {
-    return pack_nf4(matrix, panel, codes, scales, target, CK_NF4_WORD);
-}
+#define PACKING(NAME, OWN)                                                                                             \
+    static ck_status pack_panel##NAME(                                                                                 \
+        const ck_matrix *matrix, int32_t panel, const float *rows, ptrdiff_t ldrows, void *target) {                   \
+        return pack(matrix, panel, rows, ldrows, target, OWN);                                                         \
+    }                                                                                                                  \
+    static ck_status pack_panel_nf4##NAME(                                                                             \
+        const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target) {             \
+        return pack_nf4(matrix, panel, codes, scales, target, OWN);                                                    \
+    }
 
-static ck_status pack_panel_nf4_byte(
-    const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target) {
-    return pack_nf4(matrix, panel, codes, scales, target, CK_NF4_BYTE);
-}
+PACKING(, WORDS)
+PACKING(_byte, BYTES)
+PACKING(_chain, CHAINS)
 
 // MARK: Row-wise steps
 
@@ -185,7 +216,7 @@ static void prepare_row(int32_t format, int32_t k, int32_t group, const float *x
     }
 }
 
-// Both tables, for 16-bit and for 8-bit activation steps, share everything but this limit.
+// The tables share everything but this limit.
 #define PREPARING(NAME, LIMIT)                                                                                         \
     static void prepare##NAME(                                                                                         \
         int32_t format, int32_t k, int32_t group, const float *x, ptrdiff_t ldx, void *target, ptrdiff_t ldtarget,     \
@@ -236,6 +267,7 @@ static void prepare_part(
 
 PREPARING(, CK_LIMIT_WORD)
 PREPARING(_byte, CK_LIMIT_BYTE)
+PREPARING(_chain, CK_LIMIT_CHAIN)
 
 // MARK: Attention
 
@@ -303,26 +335,24 @@ static float int8_dot(const ck_matrix *matrix, const void *row, const void *pane
     return total * weight_scales[j];
 }
 
-static float nf4_dot(const ck_matrix *matrix, const void *row, const void *panel, int32_t j, int bytes) {
+static float nf4_dot(const ck_matrix *matrix, const void *row, const void *panel, int32_t j) {
     int32_t k = matrix->k, group = matrix->group, blocks = k / CK_NF4_BLOCK;
     const float *scales = row, *weight_scales = (const float *)panel + (size_t)j * blocks;
-    const int16_t *x = (const int16_t *)((const char *)row + scale_bytes(k, group));
+    const int16_t *x = (const int16_t *)((const char *)row + scale_bytes(k, group)), *steps = nf4_steps(panel, k);
     const uint8_t *codes = (const uint8_t *)((const float *)panel + (size_t)CK_PANEL * blocks) + (size_t)j * k / 2;
     float total = 0;
     for (int32_t block = 0; block < blocks; block++) {
         int32_t sum = 0, start = block * CK_NF4_BLOCK;
-        for (int32_t i = start; i < start + CK_NF4_BLOCK; i++) {
-            int code = i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15;
-            sum += x[i] * (bytes ? ck_nf4_bytes[code] : ck_nf4_words[code]);
-        }
+        for (int32_t i = start; i < start + CK_NF4_BLOCK; i++)
+            sum += x[i] * ck_quantise(ck_nf4_codes[code_at(codes, (size_t)i)], steps[block]);
         total = fmaf((float)sum, weight_scales[block] * scales[start / group], total);
     }
     return total;
 }
 
-static void multiply(
+static void gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, int bytes) {
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
     size_t stride = panel_bytes(matrix->format, matrix->k, matrix->group);
     for (int32_t row = first_row; row < last_row; row++) {
         const void *values = (const char *)x + row * ldx;
@@ -330,24 +360,12 @@ static void multiply(
             const void *panel = (const char *)matrix->data + (size_t)(out / CK_PANEL) * stride;
             int32_t j = out % CK_PANEL;
             float result = matrix->format == CK_INT8   ? int8_dot(matrix, values, panel, j)
-                           : matrix->format == CK_NF4 ? nf4_dot(matrix, values, panel, j, bytes)
+                           : matrix->format == CK_NF4 ? nf4_dot(matrix, values, panel, j)
                                                       : float_dot(matrix, values, panel, j);
             float *target = &y[row * ldy + out];
             *target = flags & CK_GEMM_ADD ? *target + result : result;
         }
     }
-}
-
-static void gemm(
-    const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
-    multiply(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags, 0);
-}
-
-static void gemm_byte(
-    const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
-    multiply(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags, 1);
 }
 
 const ck_kernels ck_generic = {
@@ -357,6 +375,12 @@ const ck_kernels ck_generic = {
 
 /// The twin of levels that multiply bytes.
 const ck_kernels ck_generic_byte = {
-    "generic", CK_LIMIT_BYTE, panel_bytes, pack_panel, pack_panel_nf4_byte, row_bytes, prepare_byte,
-    rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm_byte,
+    "generic-bytes", CK_LIMIT_BYTE, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes, prepare_byte,
+    rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+};
+
+/// The twin of levels that multiply bytes in chains.
+const ck_kernels ck_generic_chain = {
+    "generic-chains", CK_LIMIT_CHAIN, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes, prepare_chain,
+    rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };

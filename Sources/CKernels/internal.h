@@ -17,6 +17,40 @@ enum { CK_NF4_WORD = 4095, CK_NF4_BYTE = 127 };
 _Static_assert(64LL * CK_LIMIT_WORD * CK_NF4_WORD < 1LL << 31, "an NF4 block's sum fits 32 bits");
 _Static_assert((long long)CK_MAX_GROUP * CK_LIMIT_WORD * 127 < 1LL << 31, "a group's sum fits 32 bits");
 
+// Chained products: what AVX2 makes of vpmaddubsw, which multiplies unsigned by signed bytes and adds pairs in 16 bits.
+// Activations in -z...z are held plus z, so in 0...2z, and the 16-bit sums of CK_CHAIN_STEPS such instructions are added
+// before they are widened. No sum can leave 16 bits, whatever the activations: weights are quantised so coarsely that
+// along each chain the positive ones add up to CK_CHAIN_REACH at most, and so do the negative ones.
+
+enum {
+    /// Largest magnitude z of an activation. Smaller: coarser activations and finer weights.
+    CK_LIMIT_CHAIN = 80,
+    /// Instructions, of four inputs each, whose sums are added in 16 bits. More: faster, and coarser weights.
+    CK_CHAIN_STEPS = 8,
+    /// Inputs that a chain covers: those with i % 4 < 2 in one lane, the others in a second.
+    CK_CHAIN_INPUTS = 4 * CK_CHAIN_STEPS,
+    CK_CHAIN_REACH = 32767 / (2 * CK_LIMIT_CHAIN),
+};
+
+_Static_assert(CK_CHAIN_INPUTS / 2 * 8 <= CK_CHAIN_REACH, "NF4 keeps 8 steps at least");
+
+/// The largest sum of the positive or of the negative values of a lane of one chain.
+CK_INLINE int32_t ck_chain_sum(const int32_t values[CK_CHAIN_INPUTS]) {
+    int32_t positive[4] = {0}, negative[4] = {0};
+    for (int32_t step = 0; step < CK_CHAIN_STEPS; step++) {
+        for (int32_t lane = 0; lane < 4; lane++) {
+            int32_t value = values[4 * step + lane];
+            positive[lane] += value > 0 ? value : 0;
+            negative[lane] -= value < 0 ? value : 0;
+        }
+    }
+    int32_t first = positive[0] + positive[1] > negative[0] + negative[1] ? positive[0] + positive[1]
+                                                                          : negative[0] + negative[1];
+    int32_t second = positive[2] + positive[3] > negative[2] + negative[3] ? positive[2] + positive[3]
+                                                                           : negative[2] + negative[3];
+    return first > second ? first : second;
+}
+
 /// Groups and weight rows below this are held as zeros: the reciprocal of their scale would overflow.
 #define CK_TINY 0x1p-100f
 
@@ -86,7 +120,56 @@ CK_INLINE int32_t ck_quantise(float value, float inverse) {
     return inverse == 0 ? 0 : (int32_t)__builtin_rintf(value * inverse);
 }
 
-extern const ck_kernels ck_generic, ck_generic_byte;
+/// The largest chain sum of k weights quantised with `inverse`.
+CK_INLINE int32_t ck_row_chain_sum(const float *row, int32_t k, float inverse) {
+    int32_t largest = 0;
+    for (int32_t start = 0; start < k; start += CK_CHAIN_INPUTS) {
+        int32_t values[CK_CHAIN_INPUTS] = {0};
+        if (k - start >= CK_CHAIN_INPUTS) {
+            for (int32_t i = 0; i < CK_CHAIN_INPUTS; i++) values[i] = ck_quantise(row[start + i], inverse);
+        } else {
+            for (int32_t i = 0; i < k - start; i++) values[i] = ck_quantise(row[start + i], inverse);
+        }
+        largest = ck_max(largest, ck_chain_sum(values));
+    }
+    return largest;
+}
+
+/// Makes a weight row's scale as coarse as chains demand; `scale` and `inverse` are those of `ck_scale`.
+CK_INLINE void ck_chain_scale(const float *row, int32_t k, float *scale, float *inverse) {
+    const float finest = *scale, fastest = *inverse;
+    float factor = 1;
+    for (int32_t sum; (sum = ck_row_chain_sum(row, k, *inverse)) > CK_CHAIN_REACH;) {
+        // Once near, in steps of a fraction of an integer: rounding decides.
+        factor *= fmaxf((float)sum / CK_CHAIN_REACH, 1 + 0x1p-8f);
+        *scale = finest * factor;
+        *inverse = fastest / factor;
+    }
+}
+
+/// How many steps 1 of the NF4 code book is in one block of a panel: about as many as let its chains fit.
+CK_INLINE int32_t ck_chain_multiplier(uint8_t codes[CK_PANEL][CK_NF4_BLOCK]) {
+    // With `CK_NF4_WORD` steps first, for where to start.
+    int32_t multiplier = CK_NF4_WORD, largest = 0;
+    for (;;) {
+        int32_t table[16];
+        for (int32_t code = 0; code < 16; code++) table[code] = ck_quantise(ck_nf4_codes[code], (float)multiplier);
+        largest = 0;
+        for (int32_t output = 0; output < CK_PANEL; output++) {
+            for (int32_t start = 0; start < CK_NF4_BLOCK; start += CK_CHAIN_INPUTS) {
+                int32_t values[CK_CHAIN_INPUTS];
+                for (int32_t i = 0; i < CK_CHAIN_INPUTS; i++) values[i] = table[codes[output][start + i]];
+                largest = ck_max(largest, ck_chain_sum(values));
+            }
+        }
+        if (multiplier <= CK_NF4_BYTE && largest <= CK_CHAIN_REACH) return multiplier;
+        multiplier = multiplier > CK_NF4_BYTE
+                         ? ck_min(CK_NF4_BYTE, (CK_CHAIN_REACH + 1) * CK_NF4_WORD / ck_max(largest, 1))
+                         : multiplier - 1;
+    }
+}
+
+extern const ck_kernels ck_generic, ck_generic_byte, ck_generic_chain;
 #if defined(__x86_64__)
 extern const ck_kernels ck_avx2, ck_avx512vnni, ck_avx512bf16;
 #elif defined(__aarch64__)

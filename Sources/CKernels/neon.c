@@ -125,6 +125,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
+#define CHAINED 0
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values. Each 64 bytes hold two steps of inputs, one in the low and one

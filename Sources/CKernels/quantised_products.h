@@ -3,36 +3,50 @@
 //   DEPTH_STEP: inputs that one multiply instruction sums (2 or 4); panels are laid out
 //   [k / DEPTH_STEP][16][DEPTH_STEP];
 //   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
+//   CHAINED: whether steps are multiplied in chains (see `internal.h`);
 //   weight_t: type of a decoded weight; CODES[16]: NF4 values; CODE_LIMIT: the largest of them;
 //   quantised_rows(...), declared below;
 //   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.
 //
-// Layout of a panel. CK_INT8: weights as bytes, filled up with zeros to DEPTH_STEP inputs, then from the next multiple
-// of 64 bytes 16 scales. CK_NF4: for each block of 64 inputs 16 scales, then 512 bytes of codes.
+// Layout of a panel. CK_INT8: weights as bytes, filled up with zeros to DEPTH_STEP inputs (or to a chain), then from the
+// next multiple of 64 bytes 16 scales. CK_NF4: for each block of 64 inputs 16 scales, then 512 bytes of codes.
+// CHAINED: behind the scales 16 starts (int32) for each group; behind a block's codes 16 sums of its weights (int16) and
+// the 16 values of its codes (int8), filled up to 64 bytes. A start takes back what activations are held too high.
 
-enum { NF4_BLOCK_BYTES = CK_PANEL * 4 + CK_PANEL * CK_NF4_BLOCK / 2 };
+enum {
+    NF4_CODE_BYTES = CK_PANEL * CK_NF4_BLOCK / 2,
+    NF4_BLOCK_BYTES = CK_PANEL * 4 + NF4_CODE_BYTES + (CHAINED ? 64 : 0),
+    /// Inputs that weights are filled up to.
+    FILLED_INPUTS = CHAINED ? CK_CHAIN_INPUTS : DEPTH_STEP,
+};
 
 CK_INLINE size_t int8_weight_bytes(int32_t k) {
-    return ck_round_up(CK_PANEL * ck_round_up((size_t)k, DEPTH_STEP), 64);
+    return ck_round_up(CK_PANEL * ck_round_up((size_t)k, FILLED_INPUTS), 64);
+}
+
+/// Bytes of an int8 panel behind its weights.
+CK_INLINE size_t int8_scale_bytes(int32_t k, int32_t group) {
+    return CK_PANEL * 4 * (1 + (CHAINED ? (size_t)ck_groups(k, ck_min(group, k)) : 0));
 }
 
 static size_t panel_bytes(int32_t format, int32_t k, int32_t group) {
-    (void)group;
     switch (format) {
     case CK_F32:
     case CK_BF16: return float_panel_bytes(format, k);
-    case CK_INT8: return int8_weight_bytes(k) + CK_PANEL * 4;
+    case CK_INT8: return int8_weight_bytes(k) + int8_scale_bytes(k, group);
     default: return (size_t)(k / CK_NF4_BLOCK) * NF4_BLOCK_BYTES;
     }
 }
 
 // MARK: Packing
 
-static ck_status pack_int8_panel(int32_t k, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
+static ck_status pack_int8_panel(
+    int32_t k, int32_t group, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
     weight_byte_t *weights = target;
     float *scales = (float *)((char *)target + int8_weight_bytes(k));
+    int32_t *starts = (int32_t *)(scales + CK_PANEL);
     memset(target, WEIGHT_ZERO, int8_weight_bytes(k));
-    memset(scales, 0, CK_PANEL * 4);
+    memset(scales, 0, int8_scale_bytes(k, group));
     for (int32_t j = 0; j < count; j++) {
         const float *row = rows + j * ldrows;
         int32_t largest = 0;
@@ -40,15 +54,16 @@ static ck_status pack_int8_panel(int32_t k, int32_t count, const float *rows, pt
         if (largest >= CK_INFINITY_BITS) return CK_NOT_FINITE;
         float inverse;
         ck_scale((uint32_t)largest, 127, &scales[j], &inverse);
-        int32_t i = 0;
-        for (; i + DEPTH_STEP <= k; i += DEPTH_STEP) {
+        if (CHAINED) ck_chain_scale(row, k, &scales[j], &inverse);
+        for (int32_t i = 0; i < k; i += DEPTH_STEP) {
             weight_byte_t *step = weights + ((size_t)(i / DEPTH_STEP) * CK_PANEL + j) * DEPTH_STEP;
-            for (int32_t e = 0; e < DEPTH_STEP; e++)
-                step[e] = (weight_byte_t)(ck_quantise(row[i + e], inverse) + WEIGHT_ZERO);
-        }
-        for (; i < k; i++) {
-            weights[((size_t)(i / DEPTH_STEP) * CK_PANEL + j) * DEPTH_STEP + i % DEPTH_STEP] =
-                (weight_byte_t)(ck_quantise(row[i], inverse) + WEIGHT_ZERO);
+            int32_t sum = 0;
+            for (int32_t e = 0; e < DEPTH_STEP && i + e < k; e++) {
+                const int32_t weight = ck_quantise(row[i + e], inverse);
+                step[e] = (weight_byte_t)(weight + WEIGHT_ZERO);
+                sum += weight;
+            }
+            if (CHAINED) starts[i / group * CK_PANEL + j] -= CK_LIMIT_CHAIN * sum;
         }
     }
     return CK_OK;
@@ -60,8 +75,20 @@ static ck_status pack_panel(
     switch (matrix->format) {
     case CK_F32:
     case CK_BF16: return pack_float_panel(matrix->format, matrix->k, count, rows, ldrows, target);
-    case CK_INT8: return pack_int8_panel(matrix->k, count, rows, ldrows, target);
+    case CK_INT8: return pack_int8_panel(matrix->k, matrix->group, count, rows, ldrows, target);
     default: return CK_UNSUPPORTED;
+    }
+}
+
+/// The chained part of a block: the weights' sums and what each code stands for.
+CK_UNUSED static void pack_code_values(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], int32_t multiplier, char *target) {
+    int16_t *sums = (int16_t *)target;
+    int8_t *values = (int8_t *)(sums + CK_PANEL);
+    memset(target, 0, 64);
+    for (int32_t code = 0; code < 16; code++)
+        values[code] = (int8_t)ck_quantise(ck_nf4_codes[code], (float)multiplier);
+    for (int32_t j = 0; j < CK_PANEL; j++) {
+        for (int32_t i = 0; i < CK_NF4_BLOCK; i++) sums[j] = (int16_t)(sums[j] + values[codes[j][i]]);
     }
 }
 
@@ -74,18 +101,20 @@ static ck_status pack_panel_nf4(
         // Outputs that are not there get the code of zero and a scale of zero.
         uint8_t unpacked[CK_PANEL][CK_NF4_BLOCK];
         memset(unpacked, 7, sizeof unpacked);
-        for (int32_t j = 0; j < CK_PANEL; j++) packed[j] = 0;
         for (int32_t j = 0; j < count; j++) {
             const size_t index = (size_t)j * blocks + block;
             if (ck_magnitude(scales[index]) >= CK_INFINITY_BITS) return CK_NOT_FINITE;
-            packed[j] = scales[index] / CODE_LIMIT;
             for (int32_t i = 0; i < CK_NF4_BLOCK / 2; i++) {
                 const uint8_t pair = codes[index * CK_NF4_BLOCK / 2 + i];
                 unpacked[j][2 * i] = pair >> 4;
                 unpacked[j][2 * i + 1] = pair & 15;
             }
         }
+        const int32_t limit = CHAINED ? ck_chain_multiplier(unpacked) : CODE_LIMIT;
+        for (int32_t j = 0; j < CK_PANEL; j++)
+            packed[j] = j < count ? scales[(size_t)j * blocks + block] / (float)limit : 0;
         pack_codes(unpacked, (uint8_t *)(packed + CK_PANEL));
+        if (CHAINED) pack_code_values(unpacked, limit, (char *)(packed + CK_PANEL) + NF4_CODE_BYTES);
     }
     return CK_OK;
 }
@@ -102,6 +131,8 @@ typedef struct run {
     /// Weights in the form that products read, and their scales by unit (NF4).
     const void *weights;
     const char *weight_scales;
+    /// CHAINED: 16 starts of sums by unit.
+    const int32_t *starts;
     int32_t units, scale_units;
     /// Inputs over DEPTH_STEP, of a unit and of the last unit.
     int32_t steps, last_steps;
@@ -140,13 +171,14 @@ static void int8_panel(
     const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, const char *panel, float *sums) {
     const int32_t k = matrix->k, group = ck_min(matrix->group, k), groups = ck_groups(k, group);
     const int32_t last = k - (groups - 1) * group;
+    const int32_t *starts = (const int32_t *)(panel + int8_weight_bytes(k)) + CK_PANEL;
     const run all = {
-        x + value_offset(k, group), x, x + scale_bytes(k, group), ldx, panel, NULL, groups, 1,
+        x + value_offset(k, group), x, x + scale_bytes(k, group), ldx, panel, NULL, starts, groups, 1,
         (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP};
     multiply_run(all, rows, 0, sums, 1);
 }
 
-/// Blocks that are decoded at a time: at most 32 KiB of weights, which the caches keep near for all tiles. Each run of
+/// Blocks that are decoded at a time: at most 16 KiB of weights, which the caches keep near for all tiles. Each run of
 /// blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
 enum { DECODED_BLOCKS = 16 };
 
@@ -155,19 +187,22 @@ static void nf4_panel(
     const int32_t k = matrix->k, group = matrix->group, blocks = k / CK_NF4_BLOCK;
     const int32_t group_blocks = group / CK_NF4_BLOCK, steps = CK_NF4_BLOCK / DEPTH_STEP;
     _Alignas(64) weight_t weights[DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL];
+    _Alignas(64) int32_t starts[CHAINED ? DECODED_BLOCKS * CK_PANEL : 1];
     for (int32_t block = 0, units; block < blocks; block += units) {
         // A run ends where a group does, so that its first unit starts a scale.
         const int32_t rest = group_blocks - block % group_blocks, whole = DECODED_BLOCKS / group_blocks * group_blocks;
         units = ck_min(blocks - block, whole > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
         const char *packed = panel + (size_t)block * NF4_BLOCK_BYTES;
         for (int32_t unit = 0; unit < units; unit++) {
-            decode_nf4(
-                (const uint8_t *)packed + (size_t)unit * NF4_BLOCK_BYTES + CK_PANEL * 4,
-                weights + unit * CK_NF4_BLOCK * CK_PANEL);
+            const uint8_t *codes = (const uint8_t *)packed + (size_t)unit * NF4_BLOCK_BYTES + CK_PANEL * 4;
+            decode_nf4(codes, weights + unit * CK_NF4_BLOCK * CK_PANEL);
+            for (int32_t j = 0; CHAINED && j < CK_PANEL; j++)
+                starts[unit * CK_PANEL + j] = -CK_LIMIT_CHAIN * ((const int16_t *)(codes + NF4_CODE_BYTES))[j];
         }
         const run part = {
             x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t), x + 4 * (block / group_blocks),
-            x + 2 * scale_bytes(k, group) + 4 * (size_t)block, ldx, weights, packed, units, group_blocks, steps, steps};
+            x + 2 * scale_bytes(k, group) + 4 * (size_t)block, ldx, weights, packed, starts,
+            units, group_blocks, steps, steps};
         multiply_run(part, rows, 1, sums, block == 0);
     }
 }

@@ -21,6 +21,16 @@ struct DispatchTests {
         #expect(ck_level_available(CK_LEVEL_COUNT) == 0)
     }
 
+    @Test func twinsHaveNamesOfTheirOwn() throws {
+        for (name, limit) in [("generic-bytes", 127), ("generic-chains", 80)] as [(String, Int32)] {
+            let twin = try #require(ck_select(name))
+            #expect(String(cString: twin.pointee.name) == name)
+            #expect(twin.pointee.activation_limit == limit)
+            #expect(ck_twin(twin) == twin)
+        }
+        if let avx2 = ck_select("avx2") { #expect(ck_twin(avx2) == ck_select("generic-chains")) }
+    }
+
     @Test func theDefaultIsTheBestThatIsAvailable() throws {
         let best = try #require(ck_select(nil))
         let last = try #require(KernelLevel.available.last)

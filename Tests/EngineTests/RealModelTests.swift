@@ -101,6 +101,17 @@ import Testing
         }
     }
 
+    /// What is said of other precisions is what they take when loaded.
+    @Test(arguments: [Precision.f32, .bf16, .int8, .nf4])
+    func memoryByPrecisionIsWhatThePrecisionHolds(_ precision: Precision) throws {
+        let engine = try engine("adapter", precision)
+        defer { engine.stop() }
+        let said = try #require(engine.description.precisionMemory.first { $0.precision == precision })
+        let held = engine.description.memory.filter { !$0.name.hasPrefix("embeddings") }
+        #expect(said.weightBytes == held.reduce(0) { $0 + $1.bytes })
+        #expect(engine.description.precisionMemory.map(\.precision) == [.f32, .bf16, .int8, .nf4])
+    }
+
     @Test func everyKindOfBadMessageFailsAlone() throws {
         let engine = try engine("adapter", .int8)
         defer { engine.stop() }

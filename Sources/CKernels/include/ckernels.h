@@ -34,7 +34,7 @@ typedef enum ck_format {
     /// Both rounded to bf16 (nearest, ties to even), f32 sums.
     CK_BF16 = 1,
     /// int8 weights in -127...127 with a scale for each output; integer activations with a scale for each row and
-    /// group of inputs. Sums inside a group are exact integers.
+    /// group of inputs. Sums inside a group are exact integers. How fine both are is the level's: `activation_limit`.
     CK_INT8 = 2,
     /// 4-bit NF4 codes (Dettmers et al. 2023, the code book of bitsandbytes) with a scale for each 64 inputs;
     /// activations as for `CK_INT8`: rows prepared for one serve the other.
@@ -134,8 +134,8 @@ typedef enum ck_gate {
 typedef struct ck_kernels {
     /// E.g. "avx2".
     const char *name;
-    /// Largest magnitude of a quantised activation: 127 where the level multiplies bytes, 8191 where it multiplies
-    /// 16-bit integers anyway and the finer steps are free.
+    /// Largest magnitude of a quantised activation: 127 where the level adds products of bytes in 32 bits, 80 where it
+    /// first adds chains of them in 16 bits (AVX2), 8191 for the generic level, to which finer steps cost nothing.
     int32_t activation_limit;
 
     // Packing, once at load.
@@ -146,14 +146,18 @@ typedef struct ck_kernels {
     ///
     /// `rows` holds the panel's outputs: min(16, n - 16 panel) rows of k elements, `ldrows` apart. `target` is
     /// `panel_bytes` bytes, all of which are written. CK_INT8 rounds w / scale to the nearest integer with
-    /// scale = max |w| / 127 of the output; a row whose largest magnitude is below 2^-100 is held as zeros. CK_NF4 is
-    /// CK_UNSUPPORTED here. `matrix->data` is not read.
+    /// scale = max |w| / 127 of the output; a row whose largest magnitude is below 2^-100 is held as zeros. Where the
+    /// level adds in chains, the scale is so much larger that in each run of 32 inputs the positive integers of inputs
+    /// with i % 4 < 2 add up to 32767 / (2 activation_limit) at most, and so do the negative ones, and those of the
+    /// other inputs: then no sum leaves 16 bits, whatever the activations. CK_NF4 is CK_UNSUPPORTED here.
+    /// `matrix->data` is not read.
     ck_status (*pack_panel)(
         const ck_matrix *matrix, int32_t panel, const float *rows, ptrdiff_t ldrows, void *target);
     /// Packs panel `panel` of a CK_NF4 matrix from the codes and scales of bitsandbytes.
     ///
     /// `codes`: two a byte, high nibble first, row after row, starting with the panel's first output. `scales`: one
-    /// for each 64 codes in the same order.
+    /// for each 64 codes in the same order. Products take the code book times 4095 (generic) or 127, rounded; in chains
+    /// times what fits, for each 64 inputs of a panel.
     ck_status (*pack_panel_nf4)(
         const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target);
 
@@ -241,10 +245,11 @@ const char *CK_NULLABLE ck_level_name(ck_level level);
 int32_t ck_level_available(ck_level level);
 
 /// The kernels of the level called `name`, or of the best available level if `name` is NULL.
-/// NULL if there is no such level or it is not available.
+/// NULL if there is no such level or it is not available. Two more names select twins, which show on any processor what
+/// other levels' integers do to answers: "generic-bytes" (AVX-512, NEON) and "generic-chains" (AVX2).
 const ck_kernels *CK_NULLABLE ck_select(const char *CK_NULLABLE name);
 
-/// The plain twin of a level: generic code that quantises activations in the level's steps.
+/// The plain twin of a level: generic code that quantises activations and weights in the level's steps.
 const ck_kernels *ck_twin(const ck_kernels *kernels);
 
 #if defined(__clang__)

@@ -14,6 +14,9 @@ struct KernelSet: @unchecked Sendable {
     /// The level's name, e.g. "avx2".
     var name: String { String(cString: pointer.pointee.name) }
 
+    /// The largest magnitude of a quantised activation, which tells how the level quantises.
+    var activationLimit: Int { Int(pointer.pointee.activation_limit) }
+
     /// The best level of this processor, or the one that `forced` names.
     /// - Throws: `EngineError.unsupported` when the name is unknown or this processor cannot run that level.
     init(forced: String? = nil) throws(EngineError) {

@@ -1,4 +1,3 @@
-import CKernels
 import Checkpoint
 import FoundationEssentials
 
@@ -30,7 +29,13 @@ public final class IntentEngine {
         let folder = try ModelFolder(path: options.model, adapter: options.adapter, base: options.base)
         let files = try ModelFiles(folder)
         let kernels = try KernelSet(forced: options.instructionSet)
-        let precision = options.precision ?? Self.fastestPrecision(kernels)
+        let automatic: AutomaticPrecision?
+        if options.precision == nil {
+            automatic = try AutomaticPrecision(adapter: folder.adapter, kernels: kernels)
+        } else {
+            automatic = nil
+        }
+        let precision = options.precision ?? automatic?.precision ?? .f32
         pool = ForkJoinPool(threadCount: options.threads ?? ProcessorBudget.available())
         vocabularySize = files.plan.vocabularySize
         do throws(EngineError) {
@@ -45,18 +50,17 @@ public final class IntentEngine {
                 classifier = try ReferenceClassifier(files, prompt: prompt, rows: Self.microBatchTokens)
             }
             description = files.description(
-                precision: precision, kernels: precision == .reference ? "openblas" : kernels.name,
-                threads: pool.threadCount, memory: classifier.memory, weightBytes: classifier.weightBytes,
-                workspaceBytes: classifier.workspaceBytes)
+                precision: precision, precisionReason: automatic?.reason,
+                kernels: precision == .reference ? "openblas" : kernels.name,
+                activationLimit: kernels.activationLimit, threads: pool.threadCount, memory: classifier.memory,
+                precisionMemory: PrecisionMemory.all(
+                    files.plan, source: files.source, headBytes: files.head?.memory.bytes ?? 0,
+                    group: Self.quantisationGroup, kernels: kernels),
+                weightBytes: classifier.weightBytes, workspaceBytes: classifier.workspaceBytes)
         } catch {
             pool.stop()
             throw error
         }
-    }
-
-    /// The fastest precision of this level. The generic level has no SIMD to gain from, so it stays exact.
-    static func fastestPrecision(_ kernels: KernelSet) -> Precision {
-        kernels.name == ck_level_name(CK_LEVEL_GENERIC).map { String(cString: $0) } ? .f32 : .int8
     }
 
     /// Classifies messages; one result a message, in order. A message that cannot be classified fails alone.

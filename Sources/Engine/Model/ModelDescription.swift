@@ -17,8 +17,12 @@ public struct ModelDescription: Sendable, Equatable {
     /// Tokens of a message that are read.
     public var maximumTokens: Int
     public var precision: Precision
+    /// Why `auto` took it; nil if it was asked for.
+    public var precisionReason: String?
     /// The kernels' instruction-set level, e.g. "avx2"; "openblas" for the reference.
     public var kernels: String
+    /// The largest magnitude of a quantised activation: kernels that share it quantise in the same way.
+    public var activationLimit = 0
     public var threads: Int
     /// Folders of the parts.
     public var basePath: String
@@ -32,6 +36,8 @@ public struct ModelDescription: Sendable, Equatable {
     public var embeddingBytes: Int
     /// The weights by part, the embedding table among them.
     public var memory: [MemoryPart] = []
+    /// What the weights would take in each precision.
+    public var precisionMemory: [PrecisionMemory] = []
     /// Below this confidence the answer is an abstention.
     public var defaultThreshold: Float
     /// How out-of-scope messages are told, if they are.

@@ -104,7 +104,8 @@ struct ModelFiles {
     }
 
     func description(
-        precision: Precision, kernels: String, threads: Int, memory: [MemoryPart], weightBytes: Int, workspaceBytes: Int
+        precision: Precision, precisionReason: String?, kernels: String, activationLimit: Int, threads: Int,
+        memory: [MemoryPart], precisionMemory: [PrecisionMemory], weightBytes: Int, workspaceBytes: Int
     ) -> ModelDescription {
         let configuration = source.base.configuration
         let embeddingBytes = (try? source.embeddings().byteCount) ?? 0
@@ -116,11 +117,11 @@ struct ModelFiles {
             name: settings.name ?? folder.path.lastComponent, version: settings.version ?? "0", labels: labels,
             architecture: configuration.architecture.rawValue, layers: plan.layers.count,
             baseLayers: configuration.layerKinds.count, hiddenSize: plan.hiddenSize, attention: plan.attention,
-            pooling: head?.pooling ?? .last, maximumTokens: maximumTokens, precision: precision, kernels: kernels,
-            threads: threads, basePath: folder.base, adapterPath: folder.adapter,
-            adaptedModules: update?.count ?? 0, adapterRank: source.adapter?.configuration.rank,
-            weightBytes: weightBytes, workspaceBytes: workspaceBytes,
-            embeddingBytes: embeddingBytes, memory: memory + [embeddings],
+            pooling: head?.pooling ?? .last, maximumTokens: maximumTokens, precision: precision,
+            precisionReason: precisionReason, kernels: kernels, activationLimit: activationLimit, threads: threads,
+            basePath: folder.base, adapterPath: folder.adapter, adaptedModules: update?.count ?? 0,
+            adapterRank: source.adapter?.configuration.rank, weightBytes: weightBytes, workspaceBytes: workspaceBytes,
+            embeddingBytes: embeddingBytes, memory: memory + [embeddings], precisionMemory: precisionMemory,
             defaultThreshold: settings.abstention?.minConfidence ?? 0,
             scopeMethod: settings.abstention?.outOfScope?.method.rawValue)
     }

@@ -1,7 +1,7 @@
 import CKernels
 
 /// How the merged weights are held and multiplied.
-public enum Precision: String, Sendable, CaseIterable {
+public enum Precision: String, Sendable, CaseIterable, Codable {
     /// f32 through OpenBLAS, one message at a time: the plain twin of everything else. Not for serving.
     case reference
     /// f32 weights and activations.

@@ -8,6 +8,9 @@ struct WeightSource: Sendable {
     /// Checked against the base already.
     var adapter: Adapter? { checkpoint.adapter }
 
+    /// Whether the base's linear layers are NF4 already.
+    var isNF4: Bool { base.configuration.quantization?.kind == .nf4 }
+
     /// - Throws: `EngineError.adapter` when the adapter does not fit the base.
     init(base: CheckpointFolder, adapter: Adapter?) throws(EngineError) {
         do { checkpoint = try AdaptedCheckpoint(base: base, adapter: adapter) } catch { throw .adapter(error) }

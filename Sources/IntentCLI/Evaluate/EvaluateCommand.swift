@@ -14,7 +14,8 @@ struct EvaluateCommand: ParsableCommand {
             ignored; what abstaining changes is reported apart.
 
             With --compare, the file is also classified in f32 and in each precision named, and the report says how \
-            often each agrees with f32 and what it costs in accuracy.
+            often each agrees with f32 and what it costs in accuracy. With --record too, that is written to \
+            precision.json beside the adapter, from which --precision auto chooses.
             """)
 
     @Argument(help: "File of labelled messages.")
@@ -34,6 +35,10 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Precisions to compare with f32.", valueName: "precision"))
     var compare: [PrecisionChoice] = []
+
+    @Flag(help: ArgumentHelp("Write precision.json beside the adapter; needs --compare and "
+        + "\(PrecisionRecord.fewestMessages) labelled messages."))
+    var record = false
 
     @Option(help: "How the file holds its messages.")
     var format = RecordFormat.auto
@@ -58,6 +63,7 @@ struct EvaluateCommand: ParsableCommand {
         guard threshold.map({ (0...1).contains($0) }) ?? true else {
             throw ValidationError("--threshold must be 0 to 1")
         }
+        guard !record || !compare.isEmpty else { throw ValidationError("--record needs --compare") }
     }
 
     func run() throws {
@@ -78,6 +84,7 @@ struct EvaluateCommand: ParsableCommand {
                 latency = try LatencySample(rows, path: file, count: latencySamples, run: run, engine: engine)
             }
         }
+        if record { try checkRecordable(engine.description, rows: rows) }
         let threshold = threshold ?? engine.description.defaultThreshold
         if let predictions {
             try PredictionFile.write(run, rows: rows, threshold: threshold, to: predictions)
@@ -85,6 +92,9 @@ struct EvaluateCommand: ParsableCommand {
         let report = EvaluationReport(
             file: file, rows: rows, run: run, threshold: threshold, latency: latency,
             precisions: try compared(options, rows: rows, run: run))
+        if record, let adapter = engine.description.adapterPath {
+            try PrecisionRecord(adapter: adapter, entries: report.recordEntries).write(adapter: adapter)
+        }
         if let folder = self.report { try write(report, to: folder) }
         print(json ? String(decoding: try report.json(), as: UTF8.self) : "\(EvaluationSummary(report: report))")
     }
@@ -98,6 +108,8 @@ struct EvaluateCommand: ParsableCommand {
             if run.description.precision == precision.precision { return run }
             var options = options
             options.precision = precision.precision
+            // f32 is the same everywhere but for rounding; a twin would take hours for it.
+            if precision == .f32 { options.instructionSet = nil }
             let engine = try EngineLoader.load(options)
             defer { engine.stop() }
             return try ModelRun(rows, path: file, engine: engine)
@@ -116,6 +128,19 @@ struct EvaluateCommand: ParsableCommand {
             result.append(PrecisionAgreement(run, baseline: baseline, truths: truths))
         }
         return result
+    }
+
+    /// Refuses what `--record` cannot do before minutes are spent on it.
+    private func checkRecordable(_ model: ModelDescription, rows: [LabelledMessages.Row]) throws {
+        guard model.adapterPath != nil else {
+            throw ValidationError("--record writes beside an adapter; this model has none")
+        }
+        let labelled = rows.count { $0.truth != nil }
+        guard labelled >= PrecisionRecord.fewestMessages else {
+            throw ValidationError(
+                "--record needs \(PrecisionRecord.fewestMessages) labelled messages to see a loss of "
+                    + "\(PrecisionRecord.mostPointsLost) points; \(file) has \(labelled)")
+        }
     }
 
     private func write(_ report: EvaluationReport, to folder: String) throws {

@@ -10,6 +10,14 @@ struct ModelInspection: Encodable {
         var f32Bytes: Int
     }
 
+    /// What layers and head would take in one precision.
+    struct PrecisionPart: Encodable {
+        var precision: String
+        var bytes: Int
+        /// How much less than in f32, in percent.
+        var savedPercent: Double
+    }
+
     var name: String
     var version: String
     var architecture: String
@@ -21,6 +29,8 @@ struct ModelInspection: Encodable {
     var labels: Int
     var maximumTokens: Int
     var precision: String
+    /// Why `auto` took it; null if it was asked for.
+    var precisionReason: String?
     var kernels: String
     var threads: Int
     var base: String
@@ -30,6 +40,7 @@ struct ModelInspection: Encodable {
     var defaultThreshold: Float
     var scopeMethod: String?
     var memory: [Part]
+    var precisionMemory: [PrecisionPart]
     var workspaceBytes: Int
     var files: [ModelFileHash]
 
@@ -45,6 +56,7 @@ struct ModelInspection: Encodable {
         labels = model.labels.count
         maximumTokens = model.maximumTokens
         precision = model.precision.rawValue
+        precisionReason = model.precisionReason
         kernels = model.kernels
         threads = model.threads
         base = model.basePath
@@ -54,6 +66,12 @@ struct ModelInspection: Encodable {
         defaultThreshold = model.defaultThreshold
         scopeMethod = model.scopeMethod
         memory = model.memory.map { Part(name: $0.name, bytes: $0.bytes, f32Bytes: $0.f32Bytes) }
+        let full = Double(model.precisionMemory.first?.weightBytes ?? 0)
+        precisionMemory = model.precisionMemory.map {
+            PrecisionPart(
+                precision: $0.precision.rawValue, bytes: $0.weightBytes,
+                savedPercent: full > 0 ? 100 * (1 - Double($0.weightBytes) / full) : 0)
+        }
         workspaceBytes = model.workspaceBytes
         self.files = files
     }
@@ -75,7 +93,8 @@ struct ModelInspection: Encodable {
             line("attention", "\(attention), pooling \(pooling)"),
             line("intents", "\(labels), abstains \(abstention)"),
             line("reads", "\(maximumTokens) tokens at most"),
-            line("precision", "\(precision), kernels \(kernels), \(threads) \(threads == 1 ? "thread" : "threads")"),
+            line("precision", "\(precision)\(precisionReason.map { " by auto: " + $0 } ?? "")"),
+            line("runs on", "\(kernels) kernels, \(threads) \(threads == 1 ? "thread" : "threads")"),
             line("base", base),
             line("adapter", adapter.map { path in
                 "\(path), \(adaptedModules) modules" + (adapterRank.map { ", rank \($0)" } ?? "")
@@ -87,6 +106,10 @@ struct ModelInspection: Encodable {
         let held = memory.reduce(0) { $0 + $1.bytes }, full = memory.reduce(0) { $0 + $1.f32Bytes }
         lines.append(row("  all weights", Self.mebibytes(held), Self.mebibytes(full)))
         lines.append(row("  working memory", Self.mebibytes(workspaceBytes), ""))
+        lines += ["", row("layers and head", "held", "less than f32")]
+        lines += precisionMemory.map {
+            row("  " + $0.precision, Self.mebibytes($0.bytes), NumberFormat.fixed($0.savedPercent, 1) + " %")
+        }
         lines += ["", "files (SHA-256)"]
         lines += files.map { file in
             let note = file.matches.map { $0 ? "  as SHA256SUMS says" : "  DIFFERS FROM SHA256SUMS" } ?? ""

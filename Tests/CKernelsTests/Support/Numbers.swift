@@ -1,6 +1,6 @@
 /// What a test's inputs look like.
 enum NumberKind: String, CaseIterable, Sendable {
-    case normal, outliers, denormal, huge, tiny, zero
+    case normal, outliers, flat, denormal, huge, tiny, zero
 }
 
 /// The same numbers on every machine: xorshift64* (Vigna 2014).
@@ -25,11 +25,18 @@ struct Numbers {
     }
 
     mutating func row(_ kind: NumberKind, _ count: Int) -> [Float] {
-        (0..<count).map { _ in
+        var left = 0
+        var level: Float = 0
+        return (0..<count).map { _ in
             let value = normal()
             switch kind {
             case .normal: return value
             case .outliers: return below(50) == 0 ? value * 100 : value
+            case .flat:
+                // Long runs at the largest magnitude and of one sign: the largest sums of integers that there are.
+                if left == 0 { (left, level) = (1 + below(200), below(2) == 0 ? 1 : -1) }
+                left -= 1
+                return level
             case .denormal: return value * 1e-40
             case .huge: return value * 1e30
             case .tiny: return value * 1e-28

@@ -24,7 +24,9 @@ struct Product {
         activations = numbers.row(kind, rows * inputs)
         guard format == CK_NF4 else { return }
         scales = numbers.row(kind, outputs * inputs / 64)
-        codes = (0..<outputs * inputs / 2).map { _ in UInt8(truncatingIfNeeded: numbers.bits()) }
+        codes = (0..<outputs * inputs / 2).map { pair in
+            kind == .flat ? (weights[2 * pair] > 0 ? 0xff : 0) : UInt8(truncatingIfNeeded: numbers.bits())
+        }
         weights = (0..<outputs * inputs).map { index in
             let code = index % 2 == 0 ? codes[index / 2] >> 4 : codes[index / 2] & 15
             return Self.codebook[Int(code)] * scales[index / 64]
@@ -37,6 +39,12 @@ struct Product {
         -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
         0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
     ]
+
+    /// What an NF4 weight's code stands for, before its scale.
+    func codeValue(_ output: Int, _ input: Int) -> Double {
+        let index = output * inputs + input
+        return Double(Self.codebook[Int(index % 2 == 0 ? codes[index / 2] >> 4 : codes[index / 2] & 15)])
+    }
 
     /// The magnitude of the scale that an NF4 weight shares with its block.
     func blockScale(_ output: Int, _ input: Int) -> Double {

@@ -66,6 +66,14 @@ import Testing
         }
     }
 
+    @Test func recordsOnlyWhatCanBeSeen() throws {
+        let file = try writeFile()
+        let alone = try IntentdProgram.run(["evaluate", file.name, "--record"] + options)
+        #expect(alone.status == 64 && alone.errors.contains("--record needs --compare"))
+        let merged = try IntentdProgram.run(["evaluate", file.name, "--record", "--compare", "int8"] + options)
+        #expect(merged.status == 64 && merged.errors.contains("this model has none"))
+    }
+
     @Test func printsASummary() throws {
         let file = try writeFile()
         let result = try IntentdProgram.run(["evaluate", file.name, "--latency-samples", "0"] + options)
@@ -87,6 +95,9 @@ import Testing
         #expect(json["layers"] as? Int == 3)
         #expect(json["precision"] as? String == "f32")
         let memory = try #require(json["memory"] as? [[String: Any]])
+        let precisions = try #require(json["precision_memory"] as? [[String: Any]])
+        #expect(precisions.map { $0["precision"] as? String } == ["f32", "bf16", "int8"])
+        #expect(precisions[0]["saved_percent"] as? Double == 0)
         #expect(memory.map { $0["name"] as? String } == [
             "attention", "feed-forward", "classification head", "embeddings (mapped file)",
         ])

@@ -4,6 +4,8 @@ import Engine
 struct PrecisionAgreement: Sendable, Equatable, Encodable {
     var precision: String
     var kernels: String
+    /// `ModelDescription.activationLimit`.
+    var activationLimit: Int
     var accuracy: Double
     /// Accuracy minus that of f32, in points of a hundred.
     var accuracyDifferencePoints: Double
@@ -25,6 +27,7 @@ struct PrecisionAgreement: Sendable, Equatable, Encodable {
         }
         precision = run.description.precision.rawValue
         kernels = run.description.kernels
+        activationLimit = run.description.activationLimit
         self.accuracy = accuracy(run)
         accuracyDifferencePoints = (accuracy(run) - accuracy(baseline)) * 100
         let pairs = zip(run.predictions, baseline.predictions)

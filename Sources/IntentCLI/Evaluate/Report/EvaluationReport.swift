@@ -133,6 +133,17 @@ struct EvaluationReport: Encodable {
         self.precisions = precisions
     }
 
+    /// The comparisons with f32 for `precision.json`.
+    var recordEntries: [PrecisionRecord.Entry] {
+        precisions.compactMap { agreement in
+            guard let precision = Precision(rawValue: agreement.precision), precision != .f32, precision != .reference
+            else { return nil }
+            return PrecisionRecord.Entry(
+                precision: precision, activationLimit: agreement.activationLimit, messages: rows,
+                accuracyDifferencePoints: agreement.accuracyDifferencePoints, agreement: agreement.agreement)
+        }
+    }
+
     /// The report as JSON with sorted keys.
     func json() throws -> Data {
         let encoder = JSONEncoder()

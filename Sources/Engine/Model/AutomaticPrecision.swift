@@ -1,0 +1,51 @@
+import CKernels
+
+/// What `auto` takes: the fastest precision that is recorded not to cost the adapter more than
+/// `PrecisionRecord.mostPointsLost`. What was not measured may cost anything, so without a record, or with one of other
+/// weights or of other kernels, it is f32, which all others are measured against.
+struct AutomaticPrecision: Equatable {
+    var precision: Precision
+    /// Why, for `intentd model inspect`.
+    var reason: String
+}
+
+extension AutomaticPrecision {
+    /// Fastest first. The generic level has no SIMD to gain from.
+    static func candidates(_ kernels: KernelSet) -> [Precision] {
+        kernels.name == ck_level_name(CK_LEVEL_GENERIC).map { String(cString: $0) } ? [] : [.int8, .nf4, .bf16]
+    }
+
+    /// - Parameter adapter: the adapter's folder; nil without one.
+    /// - Throws: `EngineError` for a record that cannot be read.
+    init(adapter: String?, kernels: KernelSet) throws(EngineError) {
+        guard let adapter, let record = try PrecisionRecord(adapter: adapter) else {
+            self.init(precision: .f32, reason: "the model has no precision.json")
+            return
+        }
+        guard try record.isCurrent(adapter: adapter) else {
+            self.init(precision: .f32, reason: "precision.json is of other weights")
+            return
+        }
+        self.init(record, candidates: Self.candidates(kernels), activationLimit: kernels.activationLimit)
+    }
+
+    init(_ record: PrecisionRecord, candidates: [Precision], activationLimit: Int) {
+        var refused: [String] = []
+        var taken: Precision?
+        for candidate in candidates {
+            guard let entry = record.entry(candidate, activationLimit: activationLimit) else {
+                refused.append("\(candidate.rawValue) was not measured with these kernels")
+                continue
+            }
+            guard entry.accuracyDifferencePoints >= -PrecisionRecord.mostPointsLost else {
+                refused.append("\(candidate.rawValue) loses more than \(PrecisionRecord.mostPointsLost) points")
+                continue
+            }
+            taken = candidate
+            break
+        }
+        self.init(
+            precision: taken ?? .f32,
+            reason: refused.isEmpty ? "the fastest, and precise enough by precision.json" : refused.joined(separator: ", "))
+    }
+}

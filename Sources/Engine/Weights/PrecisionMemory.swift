@@ -1,0 +1,63 @@
+import CKernels
+import Checkpoint
+
+/// What a model's weights take in one precision, by the layouts of the kernels in use; nothing is loaded to know it.
+public struct PrecisionMemory: Sendable, Equatable {
+    public var precision: Precision
+    /// Bytes of the layers and of the head. The embedding table is read from the mapped file in every precision.
+    public var weightBytes: Int
+}
+
+extension PrecisionMemory {
+    /// One value for each precision that can hold the model, f32 first.
+    /// - Parameter headBytes: what the head takes, in every precision.
+    static func all(
+        _ plan: DecoderPlan, source: WeightSource, headBytes: Int, group: Int, kernels: KernelSet
+    ) -> [PrecisionMemory] {
+        var result: [PrecisionMemory] = []
+        for precision in [Precision.f32, .bf16, .int8, .nf4] {
+            guard let format = precision.format, precision != .nf4 || source.isNF4 else { continue }
+            var bytes = headBytes, fits = true
+            for index in plan.layers.indices {
+                for (modules, outputs, inputs) in plan.products(LayerModules(index)) {
+                    guard let packed = packedBytes(outputs, inputs, format, group, kernels) else {
+                        fits = false
+                        continue
+                    }
+                    bytes += packed
+                    guard precision == .nf4 else { continue }
+                    bytes += modules.reduce(0) { sum, module in
+                        sum + (source.adapter?.layers[module].map { sideBytes($0, group, kernels) } ?? 0)
+                    }
+                }
+            }
+            if fits { result.append(PrecisionMemory(precision: precision, weightBytes: bytes)) }
+        }
+        return result
+    }
+
+    private static func packedBytes(
+        _ outputs: Int, _ inputs: Int, _ format: ck_format, _ group: Int, _ kernels: KernelSet
+    ) -> Int? {
+        let format = Int32(format.rawValue), group = Int32(min(group, inputs))
+        guard ck_supported(format, Int32(clamping: outputs), Int32(clamping: inputs), group) != 0 else { return nil }
+        return Int(kernels.table.panel_bytes(format, Int32(inputs), group)) * Int(ck_panels(Int32(outputs)))
+    }
+
+    private static func sideBytes(_ update: LoRALayer, _ group: Int, _ kernels: KernelSet) -> Int {
+        (packedBytes(update.rank, update.columns, CK_INT8, group, kernels) ?? 0)
+            + (packedBytes(update.rows, update.rank, CK_F32, update.rank, kernels) ?? 0)
+    }
+}
+
+extension DecoderPlan {
+    /// The packed products of a layer: the modules side by side in each, and its shape.
+    fileprivate func products(_ names: LayerModules) -> [(modules: [String], outputs: Int, inputs: Int)] {
+        [
+            ([names.query, names.key, names.value], querySize + 2 * keyValueSize, hiddenSize),
+            ([names.output], hiddenSize, querySize),
+            ([names.gate, names.up], 2 * intermediateSize, hiddenSize),
+            ([names.down], hiddenSize, intermediateSize),
+        ]
+    }
+}

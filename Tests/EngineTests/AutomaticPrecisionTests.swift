@@ -19,7 +19,8 @@ import Testing
     }
 
     private func choice(_ entries: [PrecisionRecord.Entry], limit: Int = 80) throws -> Precision {
-        let record = try PrecisionRecord(adapter: try adapter().path, entries: entries)
+        let folder = try adapter()
+        let record = try PrecisionRecord(adapter: folder.path, entries: entries)
         return AutomaticPrecision(record, candidates: [.int8, .nf4, .bf16], activationLimit: limit).precision
     }
 
@@ -42,7 +43,8 @@ import Testing
 
     @Test func withoutARecordItIsF32() throws {
         let kernels = try KernelSet()
-        let none = try AutomaticPrecision(adapter: try adapter().path, kernels: kernels)
+        let folder = try adapter()
+        let none = try AutomaticPrecision(adapter: folder.path, kernels: kernels)
         #expect(none.precision == .f32)
         #expect(none.reason.contains("no precision.json"))
         #expect(try AutomaticPrecision(adapter: nil, kernels: kernels).precision == .f32)

@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Synchronization
 
 /// The engine by itself, for the benchmark scripts beside it: no tokenising, no files of answers, no HTTP in the times.
 ///
@@ -8,7 +9,7 @@ import Foundation
 ///     engine-harness scaling MODEL PRECISION THREADS
 ///         seconds of batches of 1 to 4,096 tokens, and of lone messages of up to 512
 ///     engine-harness fork-join THREADS
-///         microseconds of a parallel loop that does nothing
+///         microseconds of a parallel loop whose tiles only meet: each waits for one on every other thread
 ///
 /// MESSAGES is a JSON array of arrays of token ids. PRECISION may be "auto".
 @main
@@ -41,15 +42,22 @@ struct EngineHarness {
                 precision: Precision(rawValue: arguments[2]), threads: Int(arguments[3])))
     }
 
-    /// The median over rounds of loops with one tile a thread.
+    /// The median over rounds of loops with one tile a thread. A tile ends when all have begun, so no thread can take
+    /// two and each loop costs what it takes to have every thread at work, and to see all of them end.
     private static func forkJoin(threads: Int) -> Double {
         let pool = ForkJoinPool(threadCount: threads)
         defer { pool.stop() }
         let loops = 10_000
         let rounds = (0..<9).map { _ in
-            pool.withActiveWorkers {
+            let begun = Atomic<Int>(0)
+            return pool.withActiveWorkers {
                 ContinuousClock().measure {
-                    for _ in 0..<loops { pool.forEach(threads) { _, _ in } }
+                    for loop in 1...loops {
+                        pool.forEach(threads) { _, _ in
+                            begun.add(1, ordering: .acquiringAndReleasing)
+                            while begun.load(ordering: .acquiring) < loop * threads {}
+                        }
+                    }
                 }.seconds / Double(loops)
             }
         }

@@ -8,13 +8,9 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return share / share.sum(-1, keepdims=True)
 
 
-def log_losses(logits: np.ndarray, label: np.ndarray, temperature: float) -> np.ndarray:
-    """-log of the probability of each message's label."""
-    return -np.log(softmax(logits, temperature)[np.arange(len(label)), label] + 1e-12)
-
-
 def negative_log_likelihood(logits: np.ndarray, label: np.ndarray, temperature: float) -> float:
-    return float(log_losses(logits, label, temperature).mean())
+    share = softmax(logits, temperature)[np.arange(len(label)), label]
+    return float(-np.log(share + 1e-12).mean())
 
 
 def fit_temperature(logits: np.ndarray, label: np.ndarray) -> float:
@@ -37,6 +33,15 @@ def expected_calibration_error(share: np.ndarray, label: np.ndarray, bins: int =
     gaps = [abs(right[place == k].mean() - confidence[place == k].mean()) * (place == k).mean()
             for k in range(bins) if (place == k).any()]
     return float(sum(gaps))
+
+
+def fit_confidence(logits: np.ndarray, label: np.ndarray) -> float:
+    """The temperature of least expected calibration error, on a grid of 1 % steps from 0.3 to 3.
+
+    Least log likelihood leaves the top confidence too high here: it pays for the labels that are wrong.
+    """
+    grid = np.geomspace(0.3, 3, 232)
+    return float(grid[np.argmin([expected_calibration_error(softmax(logits, t), label) for t in grid])])
 
 
 def energy(logits: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Temperature and abstention thresholds from fold students' predictions of messages that they did not see."""
+"""Temperature and abstention thresholds from fold models' predictions of messages that they did not see."""
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ from . import calibration
 
 @dataclass
 class HeldOut:
-    """One student experiment's predictions: of training rows by the fold that left them out, and of out-of-scope
+    """One kind of fold model's predictions: of training rows by the fold that left them out, and of out-of-scope
     messages that no fold learnt from."""
 
     logits: np.ndarray
@@ -41,7 +41,7 @@ class HeldOut:
         share, temperatures = np.zeros_like(self.logits), []
         for f in np.unique(self.fold):
             inside = self.fold == f
-            temperatures.append(calibration.fit_temperature(self.logits[~inside], self.label[~inside]))
+            temperatures.append(calibration.fit_confidence(self.logits[~inside], self.label[~inside]))
             share[inside] = calibration.softmax(self.logits[inside], temperatures[-1])
         return temperatures, share
 
@@ -87,46 +87,11 @@ def coverage_at(share: np.ndarray, right: np.ndarray, accuracy: float) -> float:
     return (good[-1] + 1) / len(right) if len(good) else 0.0
 
 
-def of_students(work, name: str, table: dict) -> tuple[dict, dict]:
-    """`summary` of one student experiment, with its robustness.
-
-    A mean of two seeds is less sure of itself than each. Where only single seeds were cross-validated, the stored
-    temperature is corrected by what the mean changed at 12 layers.
-    """
+def of_folds(work, name: str, table: dict) -> tuple[dict, dict]:
+    """`summary` of one kind of fold models, with its robustness."""
     settings, found = summary(HeldOut.load(work, name), table)
-    if not work.has(f"student_{name}_seed0"):
-        found["mean_ratio"] = mean_ratio(work, "exposed12")
-        settings["calibration"]["temperature"] = round(
-            settings["calibration"]["temperature"] * found["mean_ratio"], 3)
     found["robustness"] = robustness(work, name)
     return settings, found
-
-
-def carried_to(settings: dict, before: np.ndarray, after: np.ndarray, label: np.ndarray) -> dict:
-    """Changes `settings`, fitted for the model of logits `before`, to fit that of `after`, on the same messages.
-
-    The temperature is multiplied by the ratio of the two fits, and the energy threshold (energy grows with the
-    logits) moved to the same standing among the messages by a straight line fitted to the two energies.
-    """
-    temperatures = [calibration.fit_temperature(x, label) for x in (before, after)]
-    ratio = temperatures[1] / temperatures[0]
-    slope, offset = np.polyfit(calibration.energy(before), calibration.energy(after), 1)
-    settings["calibration"]["temperature"] = round(settings["calibration"]["temperature"] * ratio, 3)
-    outside = settings["abstention"]["out_of_scope"]
-    outside["threshold"] = round(float(outside["threshold"] * slope + offset), 2)
-    losses = [calibration.log_losses(x, label, t) for x, t in zip((before, after), temperatures)]
-    change = losses[1] - losses[0]
-    error = 1.96 * change.std(ddof=1) / len(change) ** 0.5
-    return {"temperature_ratio": ratio, "energy_slope": slope, "energy_offset": offset,
-            "loss_before": losses[0].mean(), "loss_after": losses[1].mean(),
-            "loss_change_95": [change.mean() - error, change.mean() + error]}
-
-
-def mean_ratio(work, name: str) -> float:
-    """The mean adapter's temperature over its seeds' geometric mean."""
-    rows = np.flatnonzero(work.load(f"student_{name}")["logits"].any(1))
-    fitted = lambda n: calibration.fit_temperature(work.load(n)["logits"][rows], work.labels[rows])
-    return fitted(f"student_{name}") / (fitted(f"student_{name}_seed0") * fitted(f"student_{name}_seed1")) ** 0.5
 
 
 def robustness(work, name: str) -> dict[str, float]:
@@ -147,7 +112,7 @@ def summary(held: HeldOut, table: dict) -> tuple[dict, dict]:
     What is stored is fitted on all folds; what is reported of each fold uses a temperature and thresholds fitted on
     the others.
     """
-    temperature = round(calibration.fit_temperature(held.logits, held.label), 3)
+    temperature = round(calibration.fit_confidence(held.logits, held.label), 3)
     choice = Thresholds.choose(held, temperature, table["energy_loss"], table["coverage"])
     fold_temperatures, share = held.cross_fitted()
     kept, outside_kept = np.zeros(len(held.label), bool), []

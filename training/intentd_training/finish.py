@@ -1,7 +1,7 @@
-"""Last stage, on a CPU: PEFT files, temperature and thresholds from the fold students, a check on written messages.
+"""Last stage, on a CPU: PEFT files, temperature and thresholds from fold models, a check on written messages.
 
     python -m intentd_training.finish --work W --results R --base models/base --models models --classes categories.json
-        [--candidate blend|mean|0|1] [--only adapter]
+        [--candidate teachers|students|0|1] [--only adapter]
 
 R holds what train.sh and validate.sh wrote. The checking sets are ../data/held_out.tsv (labelled banking messages
 written for this repository) and the second half of ../data/out_of_scope.txt (its first half was seen in training with
@@ -10,7 +10,6 @@ a uniform target).
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -23,26 +22,25 @@ from .prepare import read_lines
 from .recipe import Recipe
 from .tokenizers import GemmaTokenizer
 from .trainer import Stack, StackShape, predict
-from .workspace import Workspace
+from .workspace import Workspace, depth
 
 HERE = Path(__file__).resolve().parents[1]
-#: Each adapter's kind, layers, the fold students that its temperature and thresholds come from, and the candidate.
-ADAPTERS = {"adapter": ("accurate", 18, "exposed", "blend"), "adapter-fast": ("fast", 12, "exposed12", "mean")}
+#: Each adapter's kind, layers, student, the fold models that its temperature and thresholds come from, and what it is.
+ADAPTERS = {"adapter": ("accurate", 18, "exposed", "mean_teachers", "teachers"),
+            "adapter-fast": ("fast", 12, "exposed12", "exposed12", "students")}
 
 
-def chosen_values(results: Path, layers: int, candidate: str, blend: dict) -> torch.Tensor:
-    """One student's values [size]: a seed's number, `mean` of the seeds by their weight changes, or `blend`, that mean
-    and the teachers' weight changes in the shares of recipe.toml's `blend`."""
-    seeds = torch.load(results / f"final_{layers}.pt").float()
-    if candidate not in ("mean", "blend"):
-        return seeds[int(candidate)]
-    bank = peft_files.bank_of(layers, 16)
-    if candidate == "mean":
-        return merge.mean_adapter(bank, seeds, 16)[0]
-    teachers = torch.cat([torch.load(results / "keep" / f"all_{name}.pt").float() for name in blend["teachers"]])
-    shares = ((teachers, blend["share"]), (seeds, 1 - blend["share"]))
-    weights = torch.cat([torch.full((len(models),), share / len(models)) for models, share in shares])
-    return merge.mean_adapter(bank, torch.cat([models for models, _ in shares]), 16, weights)[0]
+def chosen_values(results: Path, layers: int, candidate: str, student: str, teachers: list[str]) -> torch.Tensor:
+    """One adapter's values [size]: `teachers` or `students`, the mean of their weight changes, or a student seed's
+    number."""
+    if candidate == "teachers":
+        files = [results / "keep" / f"all_{name}{depth(layers)}.pt" for name in teachers]
+        models = torch.cat([torch.load(file).float() for file in files])
+    else:
+        models = torch.load(results / f"final_{student}.pt").float()
+        if candidate != "students":
+            return models[int(candidate)]
+    return merge.mean_adapter(peft_files.bank_of(layers, 16), models, 16)[0]
 
 
 def logits_of(folder: Path, base_folder: str, texts: list[str]) -> np.ndarray:
@@ -94,25 +92,16 @@ def main() -> None:
     outside = read_lines(HERE / "data" / "out_of_scope.txt")[1::2]
     work = Workspace(arguments.work, arguments.results)
     for name in [arguments.only] if arguments.only else ADAPTERS:
-        kind, layers, student, candidate = ADAPTERS[name]
+        kind, layers, student, judged, candidate = ADAPTERS[name]
         candidate = arguments.candidate or candidate
         folder = Path(arguments.models) / name
 
-        def written(candidate: str, folder: Path) -> np.ndarray:
-            """Writes a candidate's PEFT files; what they give as written."""
-            peft_files.write(chosen_values(results, layers, candidate, recipe["blend"]), layers,
-                             recipe["lora"]["rank"], recipe["lora"]["alpha"],
-                             recipe.settings(recipe["student"]["settings"]).low_rank_dropout, classes, folder)
-            print(f"{name}: {len(texts)} held-out messages, {candidate}", file=sys.stderr)
-            return logits_of(folder, arguments.base, texts + outside)
-
-        settings, folds = confidence.of_students(work, student, recipe["abstention"])
-        logits = written(candidate, folder)
-        if candidate == "blend":
-            with tempfile.TemporaryDirectory() as aside:
-                plain = written("mean", Path(aside))
-            count = len(texts)
-            folds["blend"] = confidence.carried_to(settings, plain[:count], logits[:count], label)
+        values = chosen_values(results, layers, candidate, student, list(recipe["teachers"]))
+        peft_files.write(values, layers, recipe["lora"]["rank"], recipe["lora"]["alpha"],
+                         recipe.settings(recipe["student"]["settings"]).low_rank_dropout, classes, folder)
+        print(f"{name}: {len(texts)} held-out messages", file=sys.stderr)
+        logits = logits_of(folder, arguments.base, texts + outside)
+        settings, folds = confidence.of_folds(work, judged, recipe["abstention"])
         found = measure(logits[:len(texts)], label, logits[len(texts):], settings)
         (folder / "intentd.json").write_text(json.dumps({
             "format": 1, "name": f"banking77-{kind}", "version": recipe["versions"][name], "layers": layers,

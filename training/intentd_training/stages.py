@@ -6,30 +6,34 @@ train.sh runs, validate.sh runs after it with the same folders:
     teach --names a,b       the same on all rows, several seeds each
     generate [--final]      generators and the messages that they write, for each fold or from all rows
     label [--final]         the teachers' mean probabilities for those messages
-    final --layers N        students on all rows, and the mean of their seeds
+    final --students a      the named students on all rows, and the mean of their seeds
     pairs [--mpnet]         models without two folds: out-of-fold logits inside each outer training set
     students --names a,b    fold students: logits and distances of held-out, perturbed and out-of-scope messages
+    blends --names a,b --students c    fold means of those teachers' and students' weight changes, judged alike
 """
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import distance, generator, merge
+from . import distance, generator, merge, peft_files
 from .calibration import softmax
 from .messages import MAX_TOKENS, Pool
 from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
-from .workspace import Workspace
+from .workspace import Workspace, depth
 
-#: Student experiments: what a fold student learns from, where that differs from the shipped adapters' recipe.
-#: `exposed` is the accurate adapter's, `exposed12` the fast one's; each of the others leaves one idea out.
+#: Student experiments: what a student learns from, where that differs from recipe.toml.
+#: `exposed12` is the fast adapter's, `exposed` the same on all 18 layers; each of the others leaves one idea out.
 STUDENTS = {
     "exposed": {},
     "exposed12": {"layers": 12},
+    "hard": {"trust": 0.0, "suspect": 0.0},
+    "hard12": {"layers": 12, "trust": 0.0, "suspect": 0.0},
     "gemma_only12": {"layers": 12, "mpnet": False},
     "unperturbed12": {"layers": 12, "augmentation": 0.0},
     "real_only12": {"layers": 12, "synthetic": False},
@@ -87,32 +91,35 @@ class Stages:
     def store(self, name: str, stack: Stack) -> None:
         torch.save(stack.bank.value.to(torch.bfloat16).cpu(), f"{self.keep}/{name}.pt")
 
-    def restored(self, names: list[str], layers: int, mpnet: bool = False, models: int | None = None) -> Stack:
-        """The stored stacks' models side by side, for predictions; the first `models` of each."""
-        values = torch.cat([torch.load(f"{self.keep}/{name}.pt")[:models] for name in names])
+    def restored(self, names: list[str], layers: int, mpnet: bool = False) -> Stack:
+        """The stored stacks' models side by side, for predictions."""
+        values = torch.cat([torch.load(f"{self.keep}/{name}.pt") for name in names])
         stack = Stack(self.work.mpnet if mpnet else self.work.gemma, len(values), self.shape(layers, mpnet=mpnet))
         stack.bank.value.copy_(values)
         return stack
 
-    def teachers(self, names: list[str], layers: int, tag: str, epochs=None) -> None:
-        work = self.work
-        sets = [work.train_rows(f) for f in range(self.folds)]
+    def teachers(self, names: list[str], layers: int, models: int, tag: str, epochs=None) -> None:
+        sets = [self.work.train_rows(f) for f in range(self.folds)] * models
         stack, pool = self.teacher_stack(names, sets, "teachers " + ",".join(names), layers, epochs=epochs)
-        held = [work.held_rows(f) for f in range(self.folds)] * len(names)
-        self.keep_folds(names, tag, stack, pool, held)
+        self.keep_folds(names, depth(layers) + tag, stack, pool, models)
 
-    def keep_folds(self, names, tag, stack, pool, held):
-        work, folds = self.work, len(held) // len(names)
-        logits = predict(stack, pool, held)
+    def keep_folds(self, names: list[str], tag: str, stack: Stack, pool: Pool, models: int) -> None:
+        """Keeps each named teacher's fold models [models * folds, size], a seed's folds together, and what they say
+        of the messages that they did not see."""
+        work, folds = self.work, self.folds
+        held = [work.held_rows(f) for f in range(folds)]
+        logits = predict(stack, pool, held * models * len(names))
         for n, name in enumerate(names):
-            out = np.zeros((work.count, CLASSES), np.float16)
-            for f in range(folds):
-                out[held[n * folds + f]] = logits[n * folds + f]
-            work.save(f"oof_{name}{tag}", logits=out)
-            print(f"RESULT {name}{tag} {self.seen_accuracy(out):.2f} folds "
-                  f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
-        for n, name in enumerate(names):
-            torch.save(stack.bank.value[n * folds:(n + 1) * folds].to(torch.bfloat16).cpu(),
+            for seed in range(models):
+                first = (n * models + seed) * folds
+                out = np.zeros((work.count, CLASSES), np.float16)
+                for f in range(folds):
+                    out[held[f]] = logits[first + f]
+                title = f"{name}{tag}" + (f"_seed{seed}" if seed else "")
+                work.save(f"oof_{title}", logits=out)
+                print(f"RESULT {title} {self.seen_accuracy(out):.2f} folds "
+                      f"{[round(work.accuracy(logits[first + f], held[f]), 2) for f in range(folds)]}", flush=True)
+            torch.save(stack.bank.value[n * models * folds:(n + 1) * models * folds].to(torch.bfloat16).cpu(),
                        f"{self.keep}/fold_{name}{tag}.pt")
 
     def seen_accuracy(self, logits: np.ndarray) -> float:
@@ -145,9 +152,9 @@ class Stages:
                                           mpnet=True)
             self.store("all_mpnet", stack)
             return
-        folds = range(self.folds)
-        stack, pool = self.teacher_stack(["mpnet"], [work.train_rows(f) for f in folds], "mpnet", mpnet=True)
-        self.keep_folds(["mpnet"], "", stack, pool, [work.held_rows(f) for f in folds])
+        sets = [work.train_rows(f) for f in range(self.folds)]
+        stack, pool = self.teacher_stack(["mpnet"], sets, "mpnet", mpnet=True)
+        self.keep_folds(["mpnet"], "", stack, pool, 1)
 
     # Messages
 
@@ -208,14 +215,15 @@ class Stages:
         parts = {"gemma": []}
         pool = Pool.of(work.gemma_rows(texts))
         for name in self.sound(names):
-            parts["gemma"].append(predict(self.restored([f"fold_{name}"], 18, models=folds), pool, rows))
+            stack = self.restored([f"fold_{name}"], 18)
+            parts["gemma"] += predict(stack, pool, rows * (stack.models // folds))
         if work.has("oof_mpnet"):
             pool = Pool.of(work.mpnet_rows(texts))
-            parts["mpnet"] = [predict(self.restored(["fold_mpnet"], 12, True, models=folds), pool, rows)]
-        for base, sets in parts.items():
+            parts["mpnet"] = predict(self.restored(["fold_mpnet"], 12, True), pool, rows)
+        for base, logits in parts.items():
             for f in range(folds):
                 work.save(f"labels_{base}_{f}",
-                          share=np.mean([softmax(s[f]) for s in sets], 0).astype(np.float16))
+                          share=np.mean([softmax(x) for x in logits[f::folds]], 0).astype(np.float16))
         held = self.ensemble_out_of_fold(names)
         print(f"RESULT ensemble {','.join(names)} + mpnet {self.seen_accuracy(held):.2f}; gemma alone "
               f"{self.seen_accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
@@ -302,14 +310,44 @@ class Stages:
                     self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
         shape = self.shape(options[0].get("layers", 18), epochs or table["epochs"])
         stack = train(work.gemma, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
+        values = stack.bank.value.view(len(names), folds, models, -1)
+        for name, kept in zip(names, values):
+            torch.save(kept.to(torch.bfloat16).cpu(), f"{self.keep}/fold_student_{name}{tag}.pt")
+        values = values.flatten(0, 1)
+        learnt = [(job.parts[0].rows, job.label[job.parts[0].rows]) for job in jobs[::models]]
         if models > 1:
-            values = stack.bank.value.view(len(names) * folds, models, -1)
             for seed in range(models):
                 judge = self.judge(values[:, seed], shape)
-                self.judge_students([f"{n}{tag}_seed{seed}" for n in names], judge, pool, jobs[::models], False)
+                self.judge_models([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
             stack = self.judge(values, shape)
-        self.judge_students([n + tag for n in names], stack, pool, jobs[::models], True)
+        self.judge_models([n + tag for n in names], stack, pool, learnt, True)
+
+    def blends(self, names: list[str], students: list[str], layers: int) -> None:
+        """Fold adapters that nothing trained: means of the weight changes of the named teachers' fold models and of
+        the fold students', cut to the recipe's rank; judged as the fold students are."""
+        work, folds, tag = self.work, self.folds, depth(layers)
+        pool, _, _ = work.training_pool()
+        learnt = [(work.train_rows(f), work.labels[work.train_rows(f)]) for f in range(folds)]
+        shape = self.shape(layers)
+        bank = peft_files.bank_of(shape.layers, shape.rank)
+        taught = [torch.load(f"{self.keep}/fold_{n}{tag}.pt").view(-1, folds, bank.size) for n in names]
+        taught = [t.transpose(0, 1).float() for t in taught]
+        together = torch.cat(taught, 1)
+        parts = {f"mean_{n}{tag}": [(t, 1.0)] for n, t in zip(names, taught)}
+        parts[f"mean_teachers{tag}"] = [(together, 1.0)]
+        for name in students:
+            own = torch.load(f"{self.keep}/fold_student_{name}.pt").float()
+            for share in (0.25, 0.5, 0.75):
+                parts[f"blend{share * 100:.0f}_{name}"] = [(together, share), (own, 1 - share)]
+        parts[f"full_rank_teachers{tag}"] = [(together, 1.0)]
+        for title, groups in parts.items():
+            rank = together.shape[1] * shape.rank if title.startswith("full") else shape.rank
+            judge = Stack(work.gemma, folds, replace(shape, rank=rank, alpha=shape.alpha / shape.rank * rank))
+            for f in range(folds):
+                values, weights = merge.weighted([(group[f], share) for group, share in groups])
+                judge.bank.value[f] = merge.mean_adapter(bank, values, rank, weights, judge.bank)[0]
+            self.judge_models([title], judge, pool, learnt, "teachers" in title or len(groups) > 1)
 
     def judge(self, values: torch.Tensor, shape: StackShape) -> Stack:
         """A stack of the given values [models, size], for predictions."""
@@ -317,22 +355,22 @@ class Stages:
         stack.bank.value.copy_(values)
         return stack
 
-    def judge_students(self, names: list[str], stack: Stack, pool: Pool, jobs: list[Job], near: bool) -> None:
-        """Saves each student's held-out logits and distances; with `near` also those of the perturbed held-out
-        messages and of the out-of-scope ones. Models are name-major, `jobs` theirs."""
+    def judge_models(self, names: list[str], stack: Stack, pool: Pool, learnt: list[tuple], near: bool) -> None:
+        """Saves each fold model's held-out logits and distances; with `near` also those of the perturbed held-out
+        messages and of the out-of-scope ones. Models are name-major; `learnt` are the rows that each has learnt
+        from and their labels."""
         work, folds = self.work, self.folds
         held = [work.held_rows(f) for f in range(folds)] * len(names)
         logits, features = predict(stack, pool, held, features=True)
-        learnt = [job.parts[0].rows for job in jobs]
-        _, known = predict(stack, pool, learnt, features=True)
-        spaces = [distance.ClassSpace.of(values, job.label[rows]) for values, job, rows in zip(known, jobs, learnt)]
+        _, known = predict(stack, pool, [rows for rows, _ in learnt], features=True)
+        spaces = [distance.ClassSpace.of(values, label) for values, (_, label) in zip(known, learnt)]
         for n, name in enumerate(names):
             out = np.zeros((work.count, CLASSES), np.float16)
             measures = np.zeros((work.count, len(distance.MEASURES)), np.float32)
             for f in range(folds):
                 m = n * folds + f
                 out[held[f]], measures[held[f]] = logits[m], spaces[m].measure(features[m])
-            print(f"RESULT student {name} {self.seen_accuracy(out):.2f} folds "
+            print(f"RESULT held out {name} {self.seen_accuracy(out):.2f} folds "
                   f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
             work.save(f"student_{name}", logits=out, measures=measures)
         if not near:
@@ -361,19 +399,21 @@ class Stages:
 
     # All rows
 
-    def teach(self, names: list[str], models: int) -> None:
+    def teach(self, names: list[str], layers: int, models: int) -> None:
         """Teachers on all rows: each named one with `models` seeds."""
         rows = [np.arange(self.work.count)] * models
         seeds = [self.recipe["seed"] + 31 * i for i in range(models * len(names))]
-        stack, _ = self.teacher_stack(names, rows, "teach " + ",".join(names), seeds=seeds)
+        stack, _ = self.teacher_stack(names, rows, "teach " + ",".join(names), layers, seeds=seeds)
         for n, name in enumerate(names):
             torch.save(stack.bank.value[n * models:(n + 1) * models].to(torch.bfloat16).cpu(),
-                       f"{self.keep}/all_{name}.pt")
+                       f"{self.keep}/all_{name}{depth(layers)}.pt")
 
-    def final(self, names: list[str], layers: int, models: int) -> None:
+    def final(self, names: list[str], student: str, models: int) -> None:
         """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
-        work = self.work
-        share = self.ensemble_out_of_fold(names)
+        work, option = self.work, STUDENTS[student]
+        trusting = option.get("trust", self.recipe["student"]["trust"]) or option.get(
+            "suspect", self.recipe["student"]["suspect"])
+        share = self.ensemble_out_of_fold(names) if trusting else np.zeros((work.count, CLASSES))
         texts = self.synthetic(True)["all"]
         labels = work.load("labels_all_gemma")["share"].astype(np.float32)
         if work.has("labels_all_mpnet"):
@@ -384,11 +424,11 @@ class Stages:
         kept = len(texts) - min(3000, len(texts) // 10)
         jobs = [self.student_job(
             f"final/{i}", np.arange(work.count), share, np.arange(first, first + kept), labels[:kept],
-            places[:len(outside)], pool, self.recipe["seed"] + 9000 + i, {}) for i in range(models)]
-        shape = self.shape(layers, self.recipe["student"]["epochs"])
-        stack = train(work.gemma, pool, jobs, shape, variants, f"final {layers}", self.log)
+            places[:len(outside)], pool, self.recipe["seed"] + 9000 + i, option) for i in range(models)]
+        shape = self.shape(option.get("layers", 18), self.recipe["student"]["epochs"])
+        stack = train(work.gemma, pool, jobs, shape, variants, f"final {student}", self.log)
         values = stack.bank.value.clone()
-        torch.save(values.to(torch.bfloat16).cpu(), work.results / f"final_{layers}.pt")
+        torch.save(values.to(torch.bfloat16).cpu(), work.results / f"final_{student}.pt")
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
         judge = self.judge(candidates, shape)
         (work.results / "kept_out_messages.json").write_text(json.dumps(texts[kept:]))
@@ -397,11 +437,11 @@ class Stages:
         for i, values in enumerate(logits):
             share = softmax(values)
             loss = -(labels[kept:] * np.log(share + 1e-9)).sum(1).mean()
-            print(f"RESULT final {layers} candidate {i}: cross-entropy with the teachers on {len(share)} unseen "
+            print(f"RESULT final {student} candidate {i}: cross-entropy with the teachers on {len(share)} unseen "
                   f"messages {loss:.4f}, same intent {(share.argmax(1) == labels[kept:].argmax(1)).mean() * 100:.2f} %",
                   flush=True)
         logits = predict(judge, pool, [np.arange(work.count)] * len(candidates))
-        print(f"RESULT final {layers} on its own rows {[round(work.accuracy(x), 2) for x in logits]}", flush=True)
+        print(f"RESULT final {student} on its own rows {[round(work.accuracy(x), 2) for x in logits]}", flush=True)
 
 
 def main() -> None:
@@ -412,6 +452,7 @@ def main() -> None:
     parser.add_argument("--keep", default="/tmp", help="where models that later stages need are kept")
     parser.add_argument("--recipe", default=str(Path(__file__).parents[1] / "recipe.toml"))
     parser.add_argument("--names", default="")
+    parser.add_argument("--students", default="", help="what `final` trains, what `blends` mixes in")
     parser.add_argument("--layers", type=int, default=18)
     parser.add_argument("--tag", default="")
     parser.add_argument("--epochs", type=float)
@@ -434,15 +475,16 @@ def main() -> None:
     stages = Stages(recipe, work, a.device, a.keep, a.smoke, a.folds)
     names = [n for n in a.names.split(",") if n]
     run = {
-        "teachers": lambda: stages.teachers(names, a.layers, a.tag, a.epochs),
+        "teachers": lambda: stages.teachers(names, a.layers, a.models, a.tag, a.epochs),
         "pairs": lambda: stages.pairs(a.mpnet), "mpnet": lambda: stages.mpnet(a.final),
         "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final),
         "students": lambda: stages.students(names, a.models, a.tag, a.epochs),
-        "teach": lambda: stages.teach(names, a.models),
-        "final": lambda: stages.final(names, a.layers, a.models),
+        "teach": lambda: stages.teach(names, a.layers, a.models),
+        "final": lambda: stages.final(names, a.students, a.models),
+        "blends": lambda: stages.blends(names, [n for n in a.students.split(",") if n], a.layers),
     }
     run[a.stage]()
-    tag = "_".join([a.stage, *names, str(a.layers), a.tag] + ["mpnet"] * a.mpnet + ["final"] * a.final)
+    tag = "_".join([a.stage, *names, a.students.replace(",", "_"), str(a.layers), a.tag] + ["mpnet"] * a.mpnet + ["final"] * a.final)
     (work.results / f"curve_{tag}.json").write_text(json.dumps(stages.log))
     print(f"DONE {a.stage} {a.names} {a.layers} {time.time() - started:.0f} s", flush=True)
 

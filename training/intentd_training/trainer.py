@@ -183,6 +183,9 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
     """Trains the jobs as one stack. All jobs need the same batch size; the first part sets the epochs' length."""
     if len({tuple(p.per_batch for p in job.parts) for job in jobs}) > 1:
         raise ValueError("the jobs of one stack need batches of the same parts")
+    for job in jobs:
+        if any(len(part.rows) < part.per_batch for part in job.parts):
+            raise ValueError(f"{job.name}: a part has fewer messages than one batch takes of it")
     stack = Stack(base, len(jobs), shape)
     stack.initialise([job.initial_seed for job in jobs])
     device = shape.device

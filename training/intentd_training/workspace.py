@@ -10,6 +10,11 @@ from .tokenizers import GemmaTokenizer, MPNetTokenizer
 from .trainer import CLASSES
 
 
+def depth(layers: int) -> str:
+    """What the files of a teacher of fewer than the base's 18 layers carry after its name."""
+    return "" if layers == 18 else str(layers)
+
+
 class Workspace:
     """What `prepare` wrote, and where the later stages keep theirs (`results`)."""
 

@@ -268,6 +268,9 @@ def test_temperature_and_calibration_error():
     logits = source.normal(size=(4000, 5)) * 2
     label = np.array([source.choice(5, p=p) for p in calibration.softmax(logits)])
     assert abs(calibration.fit_temperature(logits * 3, label) - 3) < 0.2
+    fitted = calibration.fit_confidence(logits * 3, label)
+    assert abs(fitted - 3) < 0.5
+    assert calibration.expected_calibration_error(calibration.softmax(logits * 3, fitted), label) < 0.02
     assert calibration.expected_calibration_error(calibration.softmax(logits), label) < 0.03
     assert calibration.expected_calibration_error(calibration.softmax(logits * 3), label) > 0.1
     low, high = calibration.wilson(94, 100)

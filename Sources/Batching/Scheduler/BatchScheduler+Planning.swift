@@ -15,7 +15,8 @@ extension BatchScheduler {
     private func batchSeconds(within seconds: Double) -> Double {
         let margin = costs.margin.seconds(predicted: configuration.batchShare * seconds)
         let share = configuration.batchShare * max(seconds - 2.0.squareRoot() * margin, seconds / 2)
-        return min(share, costs.fixedSeconds / configuration.fixedCostShare)
+        // A batch of a twentieth of the bound holds nobody up, whatever company saves.
+        return min(share, max(costs.fixedSeconds / configuration.fixedCostShare, boundSeconds / 20))
     }
 
     /// Tokens that a batch may have whose first member must be done `slack` seconds after its start.

@@ -36,9 +36,17 @@ import Testing
     @Test func whatWasNotMeasuredIsNotTaken() throws {
         #expect(try choice([]) == .f32)
         #expect(try choice([entry(.bf16, 0)]) == .bf16)
-        // Kernels that quantise otherwise.
+        // Finer integers than this processor's.
         #expect(try choice([entry(.int8, 0, limit: 127)]) == .f32)
         #expect(try choice([entry(.int8, 0, limit: 127)], limit: 127) == .int8)
+    }
+
+    @Test func coarserIntegersSpeakForFinerOnes() throws {
+        #expect(try choice([entry(.int8, 0, limit: 80)], limit: 127) == .int8)
+        #expect(try choice([entry(.int8, -1, limit: 80), entry(.nf4, 0, limit: 80)], limit: 127) == .nf4)
+        // Their own measurement counts before that of coarser ones.
+        #expect(try choice([entry(.int8, -1, limit: 80), entry(.int8, 0, limit: 127)], limit: 127) == .int8)
+        #expect(try choice([entry(.int8, 0, limit: 80), entry(.int8, -1, limit: 127)], limit: 127) == .f32)
     }
 
     @Test func withoutARecordItIsF32() throws {

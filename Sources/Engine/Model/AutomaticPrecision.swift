@@ -1,8 +1,9 @@
 import CKernels
 
 /// What `auto` takes: the fastest precision that is recorded not to cost the adapter more than
-/// `PrecisionRecord.mostPointsLost`. What was not measured may cost anything, so without a record, or with one of other
-/// weights or of other kernels, it is f32, which all others are measured against.
+/// `PrecisionRecord.mostPointsLost`, with this processor's integers or coarser ones. What was not measured may cost
+/// anything, so without a record, or with one of other weights or of finer integers, it is f32, which all others are
+/// measured against.
 struct AutomaticPrecision: Equatable {
     var precision: Precision
     /// Why, for `intentd model inspect`.

@@ -96,9 +96,11 @@ public struct PrecisionRecord: Sendable, Equatable, Codable {
     /// - Throws: `EngineError.checkpoint` if they cannot be read.
     public func isCurrent(adapter folder: String) throws(EngineError) -> Bool { try Self.digest(folder) == weights }
 
-    /// The measurement of a precision; nil if there is none.
+    /// The measurement of a precision with kernels that quantise to `activationLimit`; without one, the finest of those
+    /// with coarser integers, which can only have lost more. Nil if there is neither.
     func entry(_ precision: Precision, activationLimit: Int) -> Entry? {
-        entries.first { $0.precision == precision && $0.activationLimit == activationLimit }
+        entries.filter { $0.precision == precision && $0.activationLimit <= activationLimit }
+            .max { $0.activationLimit < $1.activationLimit }
     }
 
     private static func digest(_ folder: String) throws(EngineError) -> String {

@@ -43,8 +43,11 @@ final class ClassifyHandler: ChannelInboundHandler {
         else { return Self.write(.badRequest, Data(), channel) }
         let labels = labels
         let accepted = queue.add(message) { result in
+            // The load test compares answers byte for byte.
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
             let answer = (try? result.get()).flatMap {
-                try? JSONEncoder().encode(Answer(intent: labels[$0.best], confidence: $0.confidence))
+                try? encoder.encode(Answer(intent: labels[$0.best], confidence: $0.confidence))
             }
             channel.eventLoop.execute {
                 Self.write(answer == nil ? .internalServerError : .ok, answer ?? Data(), channel)

@@ -80,17 +80,21 @@ class Load:
 
     def _ask(self):
         session = requests.Session()
+        told = False
         while self.running:
             try:
                 answer = session.post(f"{self.url}/classify", json={"text": "my card is lost", "threshold": 0},
                                       headers=self.headers, timeout=20)
                 body = answer.json()
+                told = answer.headers.get("Connection", "").lower() == "close"
                 with self.lock:
                     self.answers[answer.status_code] = self.answers.get(answer.status_code, 0) + 1
                     if answer.status_code == 200:
                         self.versions.append(body["model"]["version"])
             except requests.RequestException as error:
-                if "Connection refused" in str(error):
+                # Told to go elsewhere, it came back on a new connection. Refused, or reset because it stood in the
+                # kernel's queue when the listening socket closed: the service never had this request.
+                if "Connection refused" in str(error) or (told and "reset by peer" in str(error)):
                     return
                 with self.lock:
                     self.broken.append(f"{type(error).__name__}: {error}")

@@ -153,7 +153,11 @@ enum TryPage {
           $("answer").hidden = false;
         }
 
+        let newest = 0;
+
         async function classify() {
+          // Answers may overtake each other; only that to the newest request is shown.
+          const mine = ++newest;
           $("problem").textContent = "";
           $("send").disabled = true;
           try {
@@ -162,13 +166,15 @@ enum TryPage {
               method: "POST", headers: { "Content-Type": "application/json" }, body: request() });
             const answer = await response.json();
             const milliseconds = performance.now() - started;
+            if (mine !== newest) return;
             if (!response.ok) throw new Error(answer.error.message);
             show(answer, milliseconds);
           } catch (error) {
+            if (mine !== newest) return;
             $("answer").hidden = true;
             $("problem").textContent = error instanceof TypeError ? "The server cannot be reached." : error.message;
           } finally {
-            $("send").disabled = false;
+            if (mine === newest) $("send").disabled = false;
           }
         }
 

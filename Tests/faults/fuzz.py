@@ -325,7 +325,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         service = Service(
             arguments.intentd, arguments.model, os.path.join(folder, "log"), "--latency-bound-ms", "10000",
-            "--head-timeout", "2", "--body-timeout", "2", "--drain-delay", "0")
+            "--head-timeout", "2", "--body-timeout", "2", "--drain-delay", "0", "--precision", "f32")
         try:
             inputs, elapsed, seen, failures, before, after = asyncio.run(fuzz(service, arguments))
             status = service.stop()

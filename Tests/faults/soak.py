@@ -365,7 +365,7 @@ def main():
         service = Service(
             arguments.intentd, arguments.model, log, "--latency-bound-ms", "5000", "--drain-delay", "0.5",
             "--head-timeout", str(HEAD_SECONDS), "--body-timeout", str(BODY_SECONDS), "--write-timeout", "3",
-            "--idle-timeout", str(IDLE_SECONDS), "--log-level", "debug")
+            "--idle-timeout", str(IDLE_SECONDS), "--log-level", "debug", "--precision", "f32")
         try:
             soak, known, before, after = asyncio.run(run(service, arguments, samples))
             status = service.stop()

@@ -92,9 +92,10 @@ class Load:
                     if answer.status_code == 200:
                         self.versions.append(body["model"]["version"])
             except requests.RequestException as error:
-                # Told to go elsewhere, it came back on a new connection. Refused, or reset because it stood in the
-                # kernel's queue when the listening socket closed: the service never had this request.
-                if "Connection refused" in str(error) or (told and "reset by peer" in str(error)):
+                # Told to go elsewhere, it came back on a new connection: refused, or closed as the listening socket
+                # closed, before the service read a request from it. A balancer has stopped sending by then.
+                unread = ("reset by peer", "closed connection without response")
+                if "Connection refused" in str(error) or (told and any(text in str(error) for text in unread)):
                     return
                 with self.lock:
                     self.broken.append(f"{type(error).__name__}: {error}")

@@ -96,7 +96,9 @@ let package = Package(
         .testTarget(name: "BatchingTests", dependencies: ["Batching"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntentServerTests",
-            dependencies: ["IntentServer", .product(name: "HummingbirdTesting", package: "hummingbird")],
+            dependencies: [
+                "Batching", "IntentServer", .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(name: "IntentCLITests", dependencies: ["IntentCLI"], swiftSettings: swiftSettings),
     ]

@@ -10,7 +10,7 @@ on 0 teachers --names $ensemble --models 2 $folds &
 on 1 generate $folds &
 on 1 pairs $folds &
 wait
-on 0 label --names $ensemble
+on 0 label --names $ensemble $folds
 {
     on 0 students --names exposed --models 2 $folds
     on 0 students --names hard --models 2 $folds

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 
+from compare import Engine
+
 ROUNDS = 3
 
 
@@ -17,14 +19,10 @@ def main() -> None:
     processors = sorted(os.sched_getaffinity(0))[:2]
     os.sched_setaffinity(0, processors)
     count = len(json.load(open(messages)))
-    worker = subprocess.Popen([harness, "worker", models, precision, "2", messages], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
-    worker.stdout.readline()
+    engine = Engine(precision, [harness, "worker", models, precision, "2", messages], 2)
 
     def rate():
-        worker.stdin.write("batches 32\n")
-        worker.stdin.flush()
-        return count / json.loads(worker.stdout.readline())["seconds"]
+        return count / engine.ask("batches 32")["seconds"]
 
     rate()
     print("| round | alone: messages/s | beside a busy loop | share |\n|---|---|---|---|")
@@ -36,8 +34,7 @@ def main() -> None:
         thief.kill()
         thief.wait()
         print(f"| {number} | {alone:.1f} | {beside:.1f} | {100 * beside / alone:.0f} % |", flush=True)
-    worker.stdin.close()
-    worker.wait()
+    engine.end()
 
 
 if __name__ == "__main__":

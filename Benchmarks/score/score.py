@@ -17,37 +17,21 @@ import pathlib
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Benchmarks" / "engine"))
+from compare import Engine  # noqa: E402
+
 FEW = 220
 
 
 def held_out():
     lines = (ROOT / "training" / "data" / "held_out.tsv").read_text(encoding="utf-8").splitlines()
     return [line.split("\t", 1)[1] for line in lines]
-
-
-class Engine:
-    """The engine alone: the worker of Benchmarks/engine."""
-
-    def __init__(self, harness, model, ids, folder):
-        path = pathlib.Path(folder) / "ids.json"
-        path.write_text(json.dumps(ids))
-        self.process = subprocess.Popen(
-            [harness, "worker", model, "auto", "2", str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert json.loads(self.process.stdout.readline())["ready"]
-
-    def seconds(self, size):
-        self.process.stdin.write(f"batches {size}\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())["seconds"]
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(10)
 
 
 def rate(arguments):
@@ -67,18 +51,20 @@ def rate(arguments):
 
     ratios, ours, alone = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(arguments.harness, arguments.model, ids, folder)
+        path = pathlib.Path(folder) / "ids.json"
+        path.write_text(json.dumps(ids))
+        engine = Engine("engine", [arguments.harness, "worker", arguments.model, "auto", "2", path], 2)
         try:
             # As many messages as fill the tokens that score runs at once.
             size = max(1, round(512 / mean))
             for _ in range(arguments.rounds):
-                own = len(messages) / engine.seconds(size)
+                own = len(messages) / engine.ask(f"batches {size}")["seconds"]
                 full = (len(messages) - FEW) / (score(messages) - score(messages[:FEW]))
                 ours.append(full)
                 alone.append(own)
                 ratios.append(full / own)
         finally:
-            engine.stop()
+            engine.end()
     print(json.dumps({
         "messages": len(messages), "mean_tokens": round(mean, 2), "engine_alone_per_s": statistics.median(alone),
         "score_per_s": statistics.median(ours), "score_of_engine": statistics.median(ratios), "ratios": ratios}))

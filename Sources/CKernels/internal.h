@@ -34,6 +34,10 @@ enum {
 
 _Static_assert(CK_CHAIN_INPUTS / 2 * 8 <= CK_CHAIN_REACH, "NF4 keeps 8 steps at least");
 
+CK_INLINE size_t ck_round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
+CK_INLINE int32_t ck_min(int32_t a, int32_t b) { return a < b ? a : b; }
+CK_INLINE int32_t ck_max(int32_t a, int32_t b) { return a > b ? a : b; }
+
 /// The largest sum of the positive or of the negative values of a lane of one chain.
 CK_INLINE int32_t ck_chain_sum(const int32_t values[CK_CHAIN_INPUTS]) {
     int32_t positive[4] = {0}, negative[4] = {0};
@@ -44,11 +48,9 @@ CK_INLINE int32_t ck_chain_sum(const int32_t values[CK_CHAIN_INPUTS]) {
             negative[lane] -= value < 0 ? value : 0;
         }
     }
-    int32_t first = positive[0] + positive[1] > negative[0] + negative[1] ? positive[0] + positive[1]
-                                                                          : negative[0] + negative[1];
-    int32_t second = positive[2] + positive[3] > negative[2] + negative[3] ? positive[2] + positive[3]
-                                                                           : negative[2] + negative[3];
-    return first > second ? first : second;
+    int32_t first = ck_max(positive[0] + positive[1], negative[0] + negative[1]);
+    int32_t second = ck_max(positive[2] + positive[3], negative[2] + negative[3]);
+    return ck_max(first, second);
 }
 
 /// Groups and weight rows below this are held as zeros: the reciprocal of their scale would overflow.
@@ -60,17 +62,9 @@ static const float CK_UNUSED ck_nf4_codes[16] = {
     -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,
     0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
 
-/// code * 4095, rounded: off by at most 0.00013 of the block's scale.
-static const int16_t CK_UNUSED ck_nf4_words[16] = {
-    -4095, -2851, -2150, -1617, -1165, -757, -373, 0, 326, 659, 1008, 1384, 1805, 2304, 2961, 4095};
-
 /// code * 127, rounded: off by at most 0.0038 of the block's scale.
 static const int8_t CK_UNUSED ck_nf4_bytes[16] = {
     -127, -88, -67, -50, -36, -23, -12, 0, 10, 20, 31, 43, 56, 71, 92, 127};
-
-CK_INLINE size_t ck_round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
-CK_INLINE int32_t ck_min(int32_t a, int32_t b) { return a < b ? a : b; }
-CK_INLINE int32_t ck_max(int32_t a, int32_t b) { return a > b ? a : b; }
 
 /// Asks for the weights that are multiplied this many bytes later. Streams of weights cross pages, where the
 /// processor's own prefetching stops; with this, weights from memory are multiplied as fast as cached ones from 14 rows

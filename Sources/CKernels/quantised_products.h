@@ -4,7 +4,7 @@
 //   [k / DEPTH_STEP][16][DEPTH_STEP];
 //   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
 //   CHAINED: whether steps are multiplied in chains (see `internal.h`);
-//   weight_t: type of a decoded weight; CODES[16]: NF4 values; CODE_LIMIT: the largest of them;
+//   weight_t: type of a decoded weight; CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
 //   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.
 //

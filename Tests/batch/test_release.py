@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import tarfile
 import time
@@ -18,6 +17,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+import rolling
 from samples import ROOT
 
 RELEASE = os.environ.get("RELEASE")
@@ -100,9 +100,7 @@ def test_the_version_is_one(unpacked, version, models, tmp_path):
     program = unpacked / "intentd"
     assert subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip() == version
     (unpacked / "models" / "base").symlink_to(pathlib.Path(models) / "base")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = rolling.free_port()
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen([program, "serve", "--model", unpacked / "models", "--port", str(port),
                                    "--drain-delay", "0", "--latency-bound-ms", "5000"], stderr=log)

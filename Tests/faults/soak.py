@@ -46,18 +46,22 @@ class Soak:
     def text(self):
         return self.random.choice(self.known.texts)
 
-    def check(self, client, text, response):
-        """A whole answer to one text."""
+    def judge(self, client, response, is_right):
+        """A whole answer, of which `is_right` says whether it is the known one."""
         if response is None:
             self.wrong(client, "the connection was closed without an answer")
         elif response.status in BUSY:
             self.count(f"{client}: {response.status}")
         elif response.status != 200:
             self.wrong(client, f"status {response.status}: {response.body[:200]!r}")
-        elif response.body != self.known.answers[text]:
-            self.wrong(client, f"another answer to {text!r}: {response.body[:200]!r}")
+        elif not is_right(response):
+            self.wrong(client, f"another answer: {response.body[:200]!r}")
         else:
             self.count(f"{client}: right")
+
+    def check(self, client, text, response):
+        """A whole answer to one text."""
+        self.judge(client, response, lambda response: response.body == self.known.answers[text])
 
     async def pause(self, mean):
         await asyncio.sleep(self.pace * min(self.random.expovariate(1 / mean), 10 * mean))
@@ -95,15 +99,9 @@ async def sends_batches(soak, number):
         else wire.post("/classify", body)
     reader, writer = await wire.connect(soak.port)
     writer.write(request)
-    response = await wire.read_response(reader)
-    if response is not None and response.status in BUSY:
-        soak.count(f"sends_batches: {response.status}")
-    elif response is None or response.status != 200:
-        soak.wrong("sends_batches", f"status {response and response.status}")
-    elif response.json()["results"] != [soak.known.rows[text] for text in texts]:
-        soak.wrong("sends_batches", "a row differs from the message's answer alone")
-    else:
-        soak.count("sends_batches: right")
+    # Each row is the message's answer alone.
+    soak.judge("sends_batches", await wire.read_response(reader),
+               lambda response: response.json()["results"] == [soak.known.rows[text] for text in texts])
     await wire.close(writer)
     await soak.pause(1)
 
@@ -113,22 +111,14 @@ async def speaks_other_protocols(soak, number):
     text = soak.text()
     reader, writer = await wire.connect(soak.port)
     writer.write(wire.post("/predict", {"inputs": text}))
-    response = await wire.read_response(reader)
-    if response is not None and response.status == 200:
-        right = response.json()[0]["label"] == soak.known.intents[text]
-        (soak.count if right else lambda _: soak.wrong("predict", "another label"))("predict: right")
-    elif response is None or response.status not in BUSY:
-        soak.wrong("predict", f"status {response and response.status}")
+    soak.judge("predict", await wire.read_response(reader),
+               lambda response: response.json()[0]["label"] == soak.known.intents[text])
     model = json.loads(soak.known.answers[text])["model"]["name"]
     tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}
     writer.write(wire.post(f"/v2/models/{model}/infer", {"inputs": [tensor]}))
-    response = await wire.read_response(reader)
-    if response is not None and response.status == 200:
-        outputs = {output["name"]: output["data"] for output in response.json()["outputs"]}
-        right = outputs["label"][0] in (soak.known.intents[text], "")
-        (soak.count if right else lambda _: soak.wrong("infer", "another label"))("infer: right")
-    elif response is None or response.status not in BUSY:
-        soak.wrong("infer", f"status {response and response.status}")
+    soak.judge("infer", await wire.read_response(reader), lambda response: next(
+        output["data"][0] for output in response.json()["outputs"] if output["name"] == "label"
+    ) in (soak.known.intents[text], ""))
     await wire.close(writer)
     await soak.pause(1.5)
 

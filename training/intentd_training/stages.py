@@ -334,20 +334,21 @@ class Stages:
         taught = [torch.load(f"{self.keep}/fold_{n}{tag}.pt").view(-1, folds, bank.size) for n in names]
         taught = [t.transpose(0, 1).float() for t in taught]
         together = torch.cat(taught, 1)
-        parts = {f"mean_{n}{tag}": [(t, 1.0)] for n, t in zip(names, taught)}
-        parts[f"mean_teachers{tag}"] = [(together, 1.0)]
+        rank, full = shape.rank, together.shape[1] * shape.rank
+        # Title, groups of models with their shares, rank, and whether perturbed and out-of-scope messages are judged too.
+        parts = [(f"mean_{n}{tag}", [(t, 1.0)], rank, False) for n, t in zip(names, taught)]
+        parts.append((f"mean_teachers{tag}", [(together, 1.0)], rank, True))
         for name in students:
             own = torch.load(f"{self.keep}/fold_student_{name}.pt").float()
             for share in (0.25, 0.5, 0.75):
-                parts[f"blend{share * 100:.0f}_{name}"] = [(together, share), (own, 1 - share)]
-        parts[f"full_rank_teachers{tag}"] = [(together, 1.0)]
-        for title, groups in parts.items():
-            rank = together.shape[1] * shape.rank if title.startswith("full") else shape.rank
+                parts.append((f"blend{share * 100:.0f}_{name}", [(together, share), (own, 1 - share)], rank, True))
+        parts.append((f"full_rank_teachers{tag}", [(together, 1.0)], full, True))
+        for title, groups, rank, near in parts:
             judge = Stack(work.gemma, folds, replace(shape, rank=rank, alpha=shape.alpha / shape.rank * rank))
             for f in range(folds):
                 values, weights = merge.weighted([(group[f], share) for group, share in groups])
                 judge.bank.value[f] = merge.mean_adapter(bank, values, rank, weights, judge.bank)[0]
-            self.judge_models([title], judge, pool, learnt, "teachers" in title or len(groups) > 1)
+            self.judge_models([title], judge, pool, learnt, near)
 
     def judge(self, values: torch.Tensor, shape: StackShape) -> Stack:
         """A stack of the given values [models, size], for predictions."""
@@ -484,7 +485,8 @@ def main() -> None:
         "blends": lambda: stages.blends(names, [n for n in a.students.split(",") if n], a.layers),
     }
     run[a.stage]()
-    tag = "_".join([a.stage, *names, a.students.replace(",", "_"), str(a.layers), a.tag] + ["mpnet"] * a.mpnet + ["final"] * a.final)
+    parts = [a.stage, *names, a.students.replace(",", "_"), str(a.layers), a.tag]
+    tag = "_".join(parts + ["mpnet"] * a.mpnet + ["final"] * a.final)
     (work.results / f"curve_{tag}.json").write_text(json.dumps(stages.log))
     print(f"DONE {a.stage} {a.names} {a.layers} {time.time() - started:.0f} s", flush=True)
 

@@ -20,6 +20,9 @@ public struct SimulationReport: Sendable {
     public internal(set) var seconds = 0.0
     public internal(set) var busySeconds = 0.0
 
+    /// A report of these fates alone, e.g. those of several simulations together; nothing is said of batches and time.
+    public init(outcomes: [Outcome]) { self.outcomes = outcomes }
+
     public var offered: Int { outcomes.count }
     public var refused: Int { outcomes.count { $0 == .refused } }
     public var admitted: Int { offered - refused }

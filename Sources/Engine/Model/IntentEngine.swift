@@ -29,13 +29,14 @@ public final class IntentEngine {
         let folder = try ModelFolder(path: options.model, adapter: options.adapter, base: options.base)
         let files = try ModelFiles(folder)
         let kernels = try KernelSet(forced: options.instructionSet)
-        let automatic: AutomaticPrecision?
-        if options.precision == nil {
-            automatic = try AutomaticPrecision(adapter: folder.adapter, kernels: kernels)
+        let precision: Precision
+        var precisionReason: String?
+        if let asked = options.precision {
+            precision = asked
         } else {
-            automatic = nil
+            let automatic = try AutomaticPrecision(adapter: folder.adapter, kernels: kernels)
+            (precision, precisionReason) = (automatic.precision, automatic.reason)
         }
-        let precision = options.precision ?? automatic?.precision ?? .f32
         pool = ForkJoinPool(threadCount: options.threads ?? ProcessorBudget.available())
         vocabularySize = files.plan.vocabularySize
         do throws(EngineError) {
@@ -50,7 +51,7 @@ public final class IntentEngine {
                 classifier = try ReferenceClassifier(files, prompt: prompt, rows: Self.microBatchTokens)
             }
             description = files.description(
-                precision: precision, precisionReason: automatic?.reason,
+                precision: precision, precisionReason: precisionReason,
                 kernels: precision == .reference ? "openblas" : kernels.name,
                 activationLimit: kernels.activationLimit, threads: pool.threadCount, memory: classifier.memory,
                 precisionMemory: PrecisionMemory.all(

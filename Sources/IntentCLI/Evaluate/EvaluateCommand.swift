@@ -79,12 +79,12 @@ struct EvaluateCommand: ParsableCommand {
                 path: file, format: format, textField: textField, labelField: labelField, labels: labels,
                 outOfScope: outOfScopeLabel
             ).rows
+            if record { try checkRecordable(engine.description, rows: rows) }
             run = try ModelRun(rows, path: file, engine: engine)
             if latencySamples > 0 {
                 latency = try LatencySample(rows, path: file, count: latencySamples, run: run, engine: engine)
             }
         }
-        if record { try checkRecordable(engine.description, rows: rows) }
         let threshold = threshold ?? engine.description.defaultThreshold
         if let predictions {
             try PredictionFile.write(run, rows: rows, threshold: threshold, to: predictions)

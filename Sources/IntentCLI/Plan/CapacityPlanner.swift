@@ -40,11 +40,10 @@ struct CapacityPlanner {
         let calls = SimulatedCall.poisson(
             rate: rate, seconds: simulatedMessages / rate, lengths: lengths, random: &random)
         let report = BatchSimulation(configuration: configuration, engine: engine, seed: seed &+ 1).run(calls)
-        func milliseconds(_ quantile: Double) -> Double { (report.latency(quantile: quantile) ?? 0) * 1000 }
         return Replica(
-            rate: rate, answeredInTime: report.offered > 0 ? Double(report.good) / Double(report.offered) : 1,
-            keptPromises: report.keptPromises, p50: milliseconds(0.5), p99: milliseconds(0.99),
-            p999: milliseconds(0.999), utilisation: report.seconds > 0 ? report.busySeconds / report.seconds : 0)
+            rate: rate, answeredInTime: report.answeredInTime, keptPromises: report.keptPromises,
+            p50: report.milliseconds(quantile: 0.5), p99: report.milliseconds(quantile: 0.99),
+            p999: report.milliseconds(quantile: 0.999), utilisation: report.seconds > 0 ? report.busySeconds / report.seconds : 0)
     }
 
     /// The highest rate at which one replica answers the target share in time; 0 if none does.

@@ -48,32 +48,22 @@ struct FleetCheck: Encodable, Equatable {
             case .turns: shares[index % replicas].append(call)
             }
         }
-        var good = 0
-        var admitted = 0
-        var latencies: [Double] = []
+        var outcomes: [SimulationReport.Outcome] = []
         for (index, share) in shares.enumerated() where !share.isEmpty {
             let simulation = BatchSimulation(
                 configuration: planner.configuration, engine: planner.engine, seed: seed &+ 1 &+ UInt64(index))
-            let report = simulation.run(share)
-            good += report.good
-            admitted += report.admitted
-            for case .answered(let latency, _) in report.outcomes { latencies.append(latency) }
+            outcomes += simulation.run(share).outcomes
             progress(index + 1)
         }
-        latencies.sort()
-        func milliseconds(_ quantile: Double) -> Double {
-            guard !latencies.isEmpty else { return 0 }
-            let rank = Int((quantile * Double(latencies.count)).rounded(.up)) - 1
-            return latencies[min(max(rank, 0), latencies.count - 1)] * 1000
-        }
+        let report = SimulationReport(outcomes: outcomes)
         self.balancer = balancer
         self.replicas = replicas
         messages = calls.count
         seconds = count / rps
-        answeredInTime = calls.isEmpty ? 1 : Double(good) / Double(calls.count)
-        keptPromises = admitted == 0 ? 1 : Double(good) / Double(admitted)
-        p50Ms = milliseconds(0.5)
-        p99Ms = milliseconds(0.99)
+        answeredInTime = report.answeredInTime
+        keptPromises = report.keptPromises
+        p50Ms = report.milliseconds(quantile: 0.5)
+        p99Ms = report.milliseconds(quantile: 0.99)
     }
 
     /// One line for a terminal.

@@ -1,3 +1,4 @@
+import Batching
 import Foundation
 import NIOCore
 import Testing
@@ -33,18 +34,7 @@ import Testing
         String(repeating: "9", count: 500),
     ].map { Array($0.utf8) } + [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0]]
 
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-            return z ^ (z >> 31)
-        }
-    }
-
-    private static func changed(_ body: [UInt8], _ random: inout Generator) -> [UInt8] {
+    private static func changed(_ body: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var body = body
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             let at = Int.random(in: 0...body.count, using: &random)
@@ -74,7 +64,7 @@ import Testing
     }
 
     @Test func everyBodyIsTakenOrRefused() {
-        var random = Generator(state: Self.seed)
+        var random = SeededGenerator(seed: Self.seed)
         var taken = 0
         for index in 0..<Self.inputs {
             let bytes = Self.changed(Self.bodies[index % Self.bodies.count], &random)
@@ -94,7 +84,7 @@ import Testing
     }
 
     @Test func unpackingEndsWithinItsLimit() throws {
-        var random = Generator(state: Self.seed)
+        var random = SeededGenerator(seed: Self.seed)
         let plain = Array(repeating: Self.bodies[0], count: 50).flatMap { $0 }
         let packed = try #require(GzipEncoder.deflate(ByteBuffer(bytes: plain)))
         for _ in 0..<Self.inputs {

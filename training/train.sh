@@ -1,13 +1,14 @@
 #!/bin/bash
-# The shipped adapters: teachers on all rows, whose mean is the accurate one; their out-of-fold view of the labels,
-# written messages, and the fast one's students. Independent stages share one or two GPUs.
+# The shipped adapters: teachers on all rows, messages that a generator writes, their labels, and the students.
+# Independent stages share one or two GPUs.
 # usage: train.sh WORK RESULTS [SECONDS]     WORK as `prepare` wrote it
 cd "$(dirname "$0")"
 . ./common.sh
-[ -e "$results/oof_mpnet.npz" ] || on 1 mpnet
-on 0 teach --names $ensemble --models 2 &
+on 0 teach --names probe --models 2 &
+on 0 teach --names robust --models 2 &
 { on 1 generate --final; on 1 mpnet --final; } &
-on 0 teachers --names $ensemble &
 wait
-on 0 label --names $ensemble --final
-on 0 final --names $ensemble --students exposed12 --models 2
+on 0 label --names $ensemble --models 2 --final
+on 0 final --names $ensemble --students shipped --models 2 &
+on 1 final --names $ensemble --students shipped12 --models 3 &
+wait

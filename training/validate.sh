@@ -1,26 +1,35 @@
 #!/bin/bash
-# What adapters made by this recipe reach on messages that nothing of theirs has seen: fold generators, teachers,
-# students and blends; then the same with one idea left out each. Two GPUs, or one that has room for both halves.
-# usage: validate.sh WORK RESULTS [SECONDS]     after train.sh, with the same folders
+# What adapters made by this recipe reach on messages that nothing of theirs has seen: fold teachers, generators and
+# students; then means of teachers, and students with one idea changed each. Two GPUs, or one that has room for both
+# halves.
+# usage: validate.sh WORK RESULTS [SECONDS]     with WORK as `prepare` wrote it; any RESULTS
 cd "$(dirname "$0")"
 . ./common.sh
 folds="--folds 3"
-on 0 teachers --names $ensemble --models 2 $folds &
-{ on 1 mpnet $folds; on 1 pairs --mpnet $folds; } &
+{ on 0 teachers --names probe --models 6 $folds; on 0 teachers --names robust --models 6 $folds; } &
+{ on 1 mpnet $folds; on 1 pairs --mpnet $folds; on 1 pairs $folds; } &
 on 1 generate $folds &
-on 1 pairs $folds &
 wait
-on 0 label --names $ensemble $folds
+on 0 label --names $ensemble --models 2 $folds
 {
-    on 0 students --names exposed --models 2 $folds
-    on 0 students --names hard --models 2 $folds
-    on 0 blends --names $ensemble --students exposed,hard $folds
-    on 0 teachers --names probe --epochs 20 --tag _long $folds
+    on 0 students --names shipped --models 2 $folds
+    on 0 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust $folds
+    on 0 heal --names probe+robust --towards labels --models 3 --tag refined $folds
+    on 0 blends --names refined:1,refined $folds
+    on 0 students --names shipped --models 2 --epochs 10 --tag _short $folds
+    on 0 students --names trusting $folds
 } &
 {
-    on 1 students --names exposed12,hard12 --models 2 $folds
-    on 1 teachers --names $ensemble --models 2 --layers 12 $folds
-    on 1 blends --names $ensemble --students exposed12,hard12 --layers 12 $folds
-    on 1 students --names labels12,real_only12 $folds
+    on 1 students --names shipped12 --models 3 $folds
+    for teacher in probe robust; do on 1 teachers --names $teacher --models 6 --layers 12 $folds; done
+    on 1 teachers --names fixed --models 3 --layers 12 $folds
+    on 1 heal --names probe+robust --towards mean --models 2 --tag healed --layers 12 $folds
+    on 1 heal --names probe+robust --towards labels --models 3 --tag refined --layers 12 $folds
+    on 1 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust --layers 12 $folds
+    on 1 blends --names healed:1,healed,refined:1,refined,fixed:1,fixed --layers 12 $folds
+    on 1 students --names shipped12 --models 3 --epochs 10 --tag _short $folds
+    on 1 students --names trusting12,gemma_only12,unperturbed12 $folds
+    on 1 students --names labels12 $folds
+    on 1 students --names clean12 $folds
 } &
 wait

@@ -65,15 +65,20 @@ class Thresholds:
     energy: float
 
     @classmethod
-    def choose(cls, held: HeldOut, temperature: float, energy_loss: float, coverage: float) -> "Thresholds":
-        """The energy that at most `energy_loss` of the held-out messages fall below, and the highest confidence at
-        which both together keep `coverage` of them; rounded down, so that no more are lost."""
+    def choose(cls, held: HeldOut, temperature: float, table: dict) -> "Thresholds":
+        """The energy that at most `energy_loss` of the held-out messages fall below, and the lowest confidence at
+        which what passes both is right `accuracy` of the time; lower where that would keep less than `coverage`.
+        Rounded down to hundredths, so that no more are lost."""
         energies = calibration.energy(held.logits)
-        energy = np.floor(np.quantile(energies, energy_loss) * 100) / 100
-        confidences = calibration.softmax(held.logits, temperature).max(1)
-        passing = np.sort(confidences[energies >= energy])
-        spare = int(len(passing) - np.ceil(coverage * len(energies)))
-        return cls(float(np.floor(passing[spare] * 100) / 100), float(energy))
+        energy = np.floor(np.quantile(energies, table["energy_loss"]) * 100) / 100
+        passing = energies >= energy
+        confidences = calibration.softmax(held.logits, temperature).max(1)[passing]
+        order = np.argsort(-confidences, kind="stable")
+        reached = np.cumsum(held.right[passing][order]) / np.arange(1, len(order) + 1)
+        good = np.flatnonzero(reached >= table["accuracy"])
+        kept = max(good[-1] + 1 if len(good) else 0, int(np.ceil(table["coverage"] * len(energies))))
+        last = confidences[order[min(kept, len(order)) - 1]]
+        return cls(float(np.floor(last * 100) / 100), float(energy))
 
     def keeps(self, share: np.ndarray, logits: np.ndarray) -> np.ndarray:
         return (share.max(-1) >= self.confidence) & (calibration.energy(logits) >= self.energy)
@@ -113,14 +118,14 @@ def summary(held: HeldOut, table: dict) -> tuple[dict, dict]:
     the others.
     """
     temperature = round(calibration.fit_confidence(held.logits, held.label), 3)
-    choice = Thresholds.choose(held, temperature, table["energy_loss"], table["coverage"])
+    choice = Thresholds.choose(held, temperature, table)
     fold_temperatures, share = held.cross_fitted()
     kept, outside_kept = np.zeros(len(held.label), bool), []
     for f, fold_temperature in zip(np.unique(held.fold), fold_temperatures):
         inside = held.fold == f
         rest = HeldOut(held.logits[~inside], held.label[~inside], held.fold[~inside], held.outside,
                        held.measures[~inside], held.outside_measures)
-        found = Thresholds.choose(rest, fold_temperature, table["energy_loss"], table["coverage"])
+        found = Thresholds.choose(rest, fold_temperature, table)
         kept[inside] = found.keeps(share[inside], held.logits[inside])
         outside_kept.append(found.keeps(calibration.softmax(held.outside[f], fold_temperature), held.outside[f]))
     energy_lost = float((calibration.energy(held.logits) < choice.energy).mean())

@@ -1,7 +1,7 @@
 """Last stage, on a CPU: PEFT files, temperature and thresholds from fold models, a check on written messages.
 
     python -m intentd_training.finish --work W --results R --base models/base --models models --classes categories.json
-        [--candidate teachers|students|0|1] [--only adapter]
+        [--seed 0] [--only adapter]
 
 R holds what train.sh and validate.sh wrote. The checking sets are ../data/held_out.tsv (labelled banking messages
 written for this repository) and the second half of ../data/out_of_scope.txt (its first half was seen in training with
@@ -22,25 +22,17 @@ from .prepare import read_lines
 from .recipe import Recipe
 from .tokenizers import GemmaTokenizer
 from .trainer import Stack, StackShape, predict
-from .workspace import Workspace, depth
+from .workspace import Workspace
 
 HERE = Path(__file__).resolve().parents[1]
-#: Each adapter's kind, layers, student, the fold models that its temperature and thresholds come from, and what it is.
-ADAPTERS = {"adapter": ("accurate", 18, "exposed", "mean_teachers", "teachers"),
-            "adapter-fast": ("fast", 12, "exposed12", "exposed12", "students")}
+#: Each adapter's kind, layers and student, from whose fold models its temperature and thresholds come.
+ADAPTERS = {"adapter": ("accurate", 18, "shipped"), "adapter-fast": ("fast", 12, "shipped12")}
 
 
-def chosen_values(results: Path, layers: int, candidate: str, student: str, teachers: list[str]) -> torch.Tensor:
-    """One adapter's values [size]: `teachers` or `students`, the mean of their weight changes, or a student seed's
-    number."""
-    if candidate == "teachers":
-        files = [results / "keep" / f"all_{name}{depth(layers)}.pt" for name in teachers]
-        models = torch.cat([torch.load(file).float() for file in files])
-    else:
-        models = torch.load(results / f"final_{student}.pt").float()
-        if candidate != "students":
-            return models[int(candidate)]
-    return merge.mean_adapter(peft_files.bank_of(layers, 16), models, 16)[0]
+def chosen_values(keep: Path, layers: int, rank: int, student: str, seed: int | None) -> torch.Tensor:
+    """One adapter's values [size]: the mean of the student's seeds' weight changes, or one seed's."""
+    models = torch.load(keep / f"all_student_{student}.pt").float()
+    return models[seed] if seed is not None else merge.mean_adapter(peft_files.bank_of(layers, rank), models, rank)[0]
 
 
 def logits_of(folder: Path, base_folder: str, texts: list[str]) -> np.ndarray:
@@ -81,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("--work", "--results", "--base", "--models", "--classes"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--candidate", help="other than what is shipped")
+    parser.add_argument("--seed", type=int, help="one seed's student instead of the mean that is shipped")
     parser.add_argument("--only", choices=ADAPTERS)
     parser.add_argument("--recipe", default=str(HERE / "recipe.toml"))
     arguments = parser.parse_args()
@@ -92,16 +84,15 @@ def main() -> None:
     outside = read_lines(HERE / "data" / "out_of_scope.txt")[1::2]
     work = Workspace(arguments.work, arguments.results)
     for name in [arguments.only] if arguments.only else ADAPTERS:
-        kind, layers, student, judged, candidate = ADAPTERS[name]
-        candidate = arguments.candidate or candidate
+        kind, layers, student = ADAPTERS[name]
+        rank, alpha = recipe["lora"]["rank"], recipe["lora"]["alpha"]
         folder = Path(arguments.models) / name
-
-        values = chosen_values(results, layers, candidate, student, list(recipe["teachers"]))
-        peft_files.write(values, layers, recipe["lora"]["rank"], recipe["lora"]["alpha"],
-                         recipe.settings(recipe["student"]["settings"]).low_rank_dropout, classes, folder)
+        values = chosen_values(results / "keep", layers, rank, student, arguments.seed)
+        peft_files.write(values, layers, rank, alpha, recipe.settings(recipe["student"]["settings"]).low_rank_dropout,
+                         classes, folder)
         print(f"{name}: {len(texts)} held-out messages", file=sys.stderr)
         logits = logits_of(folder, arguments.base, texts + outside)
-        settings, folds = confidence.of_folds(work, judged, recipe["abstention"])
+        settings, folds = confidence.of_folds(work, student, recipe["abstention"])
         found = measure(logits[:len(texts)], label, logits[len(texts):], settings)
         (folder / "intentd.json").write_text(json.dumps({
             "format": 1, "name": f"banking77-{kind}", "version": recipe["versions"][name], "layers": layers,

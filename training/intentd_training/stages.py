@@ -9,68 +9,66 @@ train.sh runs, validate.sh runs after it with the same folders:
     final --students a      the named students on all rows, and the mean of their seeds
     pairs [--mpnet]         models without two folds: out-of-fold logits inside each outer training set
     students --names a,b    fold students: logits and distances of held-out, perturbed and out-of-scope messages
-    blends --names a,b --students c    fold means of those teachers' and students' weight changes, judged alike
+    blends --names a+b,a:2  means of fold models' weight changes, judged as the students are
+    heal --names a+b --towards mean|labels --tag c    trains such a mean on; kept as fold models `c`
 """
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import distance, generator, merge, peft_files
+from . import generator, merge
 from .calibration import softmax
+from .judging import Judge
+from .means import Means
 from .messages import MAX_TOKENS, Pool
 from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth
 
-#: Student experiments: what a student learns from, where that differs from recipe.toml.
-#: `exposed12` is the fast adapter's, `exposed` the same on all 18 layers; each of the others leaves one idea out.
+#: Student experiments: what a student learns from, where that differs from recipe.toml. `shipped` and `shipped12` are
+#: the two adapters; each of the others changes one idea.
 STUDENTS = {
-    "exposed": {},
-    "exposed12": {"layers": 12},
-    "hard": {"trust": 0.0, "suspect": 0.0},
-    "hard12": {"layers": 12, "trust": 0.0, "suspect": 0.0},
+    "shipped": {},
+    "shipped12": {"layers": 12},
+    "trusting": {"trust": 0.5, "suspect": 0.05},
+    "trusting12": {"layers": 12, "trust": 0.5, "suspect": 0.05},
+    "clean12": {"layers": 12, "synthetic": False, "cleaning": True, "suspect": 0.05},
+    "labels12": {"layers": 12, "synthetic": False},
     "gemma_only12": {"layers": 12, "mpnet": False},
     "unperturbed12": {"layers": 12, "augmentation": 0.0},
-    "real_only12": {"layers": 12, "synthetic": False},
-    "clean12": {"layers": 12, "synthetic": False, "cleaning": True},
-    "labels12": {"layers": 12, "synthetic": False, "trust": 0.0, "suspect": 0.0},
 }
-
-
-def jobs_label(work: Workspace, pool: Pool) -> np.ndarray:
-    label = np.full(len(pool), -1, np.int64)
-    label[:work.count] = work.labels
-    tail = len(work.variants) * work.count
-    label[-tail:] = np.tile(work.labels, len(work.variants))
-    return label
 
 
 class Stages:
     def __init__(self, recipe: Recipe, work: Workspace, device: str, keep: str, smoke: bool, folds: int | None = None):
         self.folds = folds or int(work.folds.max()) + 1
         self.recipe, self.work, self.device, self.log, self.smoke = recipe, work, device, [], smoke
-        self.keep = keep
+        self.keep, self.judge = keep, Judge(work, self.folds)
 
     # Teachers
 
     def teacher_stack(self, names, row_sets, title, layers=18, seeds=None, epochs=None, mpnet=False):
         """Trains names x row_sets (name-major) in one stack on hard labels."""
         work, recipe = self.work, self.recipe
-        pool, _, variants = work.training_pool(mpnet=mpnet)
-        target, label = work.one_hot(pool), jobs_label(work, pool)
+        outside = [work.outside[i] for i in self.outside_fit()]
+        pool, places, variants = work.training_pool(outside, mpnet=mpnet)
+        target, label = work.one_hot(pool), work.pool_labels(pool)
+        target[places] = 1 / CLASSES
         jobs = []
         for n, name in enumerate(names):
             table = recipe["teachers"].get(name, {})
             settings = recipe.settings(recipe["mpnet"]) if mpnet else recipe.settings(table)
             for r, rows in enumerate(row_sets):
                 seed = recipe["seed"] + 1000 * n + r if seeds is None else seeds[n * len(row_sets) + r]
-                jobs.append(Job(f"{name}/{r}", settings, [Part(rows, recipe["optimiser"]["batch"])], target, label,
-                                seed, initial_seed=seed if mpnet else recipe["seed"]))
+                parts = [Part(rows, recipe["optimiser"]["batch"])]
+                if "outside_per_batch" in table:
+                    parts.append(Part(places, table["outside_per_batch"]))
+                jobs.append(Job(f"{name}/{r}", settings, parts, target, label, seed,
+                                initial_seed=seed if mpnet else recipe["seed"]))
         shape = self.shape(layers, epochs, mpnet)
         stack = train(work.mpnet if mpnet else work.gemma, pool, jobs, shape, variants, title, self.log)
         return stack, pool
@@ -91,9 +89,9 @@ class Stages:
     def store(self, name: str, stack: Stack) -> None:
         torch.save(stack.bank.value.to(torch.bfloat16).cpu(), f"{self.keep}/{name}.pt")
 
-    def restored(self, names: list[str], layers: int, mpnet: bool = False) -> Stack:
-        """The stored stacks' models side by side, for predictions."""
-        values = torch.cat([torch.load(f"{self.keep}/{name}.pt") for name in names])
+    def restored(self, names: list[str], layers: int, mpnet: bool = False, first: int | None = None) -> Stack:
+        """The stored stacks' models (of each the `first` ones) side by side, for predictions."""
+        values = torch.cat([torch.load(f"{self.keep}/{name}.pt")[:first] for name in names])
         stack = Stack(self.work.mpnet if mpnet else self.work.gemma, len(values), self.shape(layers, mpnet=mpnet))
         stack.bank.value.copy_(values)
         return stack
@@ -117,15 +115,10 @@ class Stages:
                     out[held[f]] = logits[first + f]
                 title = f"{name}{tag}" + (f"_seed{seed}" if seed else "")
                 work.save(f"oof_{title}", logits=out)
-                print(f"RESULT {title} {self.seen_accuracy(out):.2f} folds "
+                print(f"RESULT {title} {self.judge.accuracy(out):.2f} folds "
                       f"{[round(work.accuracy(logits[first + f], held[f]), 2) for f in range(folds)]}", flush=True)
             torch.save(stack.bank.value[n * models * folds:(n + 1) * models * folds].to(torch.bfloat16).cpu(),
                        f"{self.keep}/fold_{name}{tag}.pt")
-
-    def seen_accuracy(self, logits: np.ndarray) -> float:
-        """Accuracy on the rows of the folds that are looked at."""
-        seen = np.flatnonzero(self.work.folds < self.folds)
-        return self.work.accuracy(logits[seen], seen)
 
     def pairs(self, mpnet: bool) -> None:
         work = self.work
@@ -193,14 +186,15 @@ class Stages:
         name = "messages_all.json" if final else "messages_folds.json"
         return json.loads((self.work.results / name).read_text())
 
-    def label(self, names: list[str], final: bool) -> None:
-        """Mean teacher probabilities [messages, classes] for the written messages; the two bases apart."""
+    def label(self, names: list[str], final: bool, seeds: int) -> None:
+        """Mean teacher probabilities [messages, classes] for the written messages, of each teacher's first `seeds`
+        seeds; the two bases apart."""
         work = self.work
         messages = self.synthetic(final)
         if final:
             texts = messages["all"]
-            stacks = [(self.restored([f"all_{n}" for n in self.sound(names)], 18), False)]
-            if work.has("oof_mpnet"):
+            stacks = [(self.restored([f"all_{n}" for n in self.sound(names)], 18, first=seeds), False)]
+            if Path(f"{self.keep}/all_mpnet.pt").exists():
                 stacks.append((self.restored(["all_mpnet"], 12, True), True))
             for stack, mpnet in stacks:
                 pool = Pool.of(work.mpnet_rows(texts) if mpnet else work.gemma_rows(texts))
@@ -215,7 +209,7 @@ class Stages:
         parts = {"gemma": []}
         pool = Pool.of(work.gemma_rows(texts))
         for name in self.sound(names):
-            stack = self.restored([f"fold_{name}"], 18)
+            stack = self.restored([f"fold_{name}"], 18, first=seeds * folds)
             parts["gemma"] += predict(stack, pool, rows * (stack.models // folds))
         if work.has("oof_mpnet"):
             pool = Pool.of(work.mpnet_rows(texts))
@@ -225,13 +219,15 @@ class Stages:
                 work.save(f"labels_{base}_{f}",
                           share=np.mean([softmax(x) for x in logits[f::folds]], 0).astype(np.float16))
         held = self.ensemble_out_of_fold(names)
-        print(f"RESULT ensemble {','.join(names)} + mpnet {self.seen_accuracy(held):.2f}; gemma alone "
-              f"{self.seen_accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
+        print(f"RESULT ensemble {','.join(names)} + mpnet {self.judge.accuracy(held):.2f}; gemma alone "
+              f"{self.judge.accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
 
     def sound(self, names: list[str]) -> list[str]:
-        """The teachers within a point of the best out of fold: one that diverged must not teach."""
-        found = {n: self.seen_accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names}
-        return [n for n in names if found[n] >= max(found.values()) - 1]
+        """The teachers within a point of the best out of fold, where that is known: one that diverged must not
+        teach."""
+        found = {n: self.judge.accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names
+                 if self.work.has(f"oof_{n}")}
+        return [n for n in names if n not in found or found[n] >= max(found.values()) - 1]
 
     def ensemble_out_of_fold(self, names, mpnet=True) -> np.ndarray:
         """Out-of-fold probabilities of the ensemble: the mean over each base's models, then over bases."""
@@ -254,7 +250,7 @@ class Stages:
 
     def student_job(self, name, rows, share, extra_rows, extra_share, outside_rows, pool, seed, options) -> Job:
         work, table = self.work, self.recipe["student"]
-        target, label = work.one_hot(pool), jobs_label(work, pool)
+        target, label = work.one_hot(pool), work.pool_labels(pool)
         trust, suspect = options.get("trust", table["trust"]), options.get("suspect", table["suspect"])
         if options.get("cleaning"):
             rows = rows[share[rows, work.labels[rows]] >= suspect]
@@ -274,8 +270,13 @@ class Stages:
             parts.append(Part(extra_rows, table["synthetic_per_batch"]))
         target[outside_rows] = 1 / CLASSES
         parts.append(Part(outside_rows, table["outside_per_batch"]))
-        settings = self.recipe.settings(table["settings"], options, smoothing=table["smoothing"])
+        settings = self.recipe.settings(table["settings"], options)
         return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"])
+
+    def trusting(self, option: dict) -> bool:
+        """Whether a student's real targets hold anything but the labels."""
+        table = self.recipe["student"]
+        return bool(option.get("trust", table["trust"]) or option.get("suspect", table["suspect"]))
 
     def outside_fit(self) -> np.ndarray:
         """The half of the out-of-scope messages that may be learnt from: every other one."""
@@ -287,9 +288,11 @@ class Stages:
         With several seeds each is judged alone (`student_NAME_seedI`) and their mean adapter as NAME.
         """
         work, folds, table = self.work, self.folds, self.recipe["student"]
-        pairs = softmax(work.load("pairs")["logits"])
-        second = softmax(work.load("pairs_mpnet")["logits"]) if work.has("pairs_mpnet") else pairs
         options = [STUDENTS[n] for n in names]
+        pairs = second = np.zeros((folds, work.count, CLASSES))
+        if any(self.trusting(o) for o in options):
+            pairs = softmax(work.load("pairs")["logits"])
+            second = softmax(work.load("pairs_mpnet")["logits"]) if work.has("pairs_mpnet") else pairs
         messages = self.synthetic(False) if any(o.get("synthetic", True) for o in options) else {}
         outside = [work.outside[i] for i in self.outside_fit()]
         extra = outside + [t for f in range(folds) for t in messages.get(str(f), [])]
@@ -312,91 +315,17 @@ class Stages:
         stack = train(work.gemma, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
         values = stack.bank.value.view(len(names), folds, models, -1)
         for name, kept in zip(names, values):
+            kept = kept.transpose(0, 1).flatten(0, 1)
             torch.save(kept.to(torch.bfloat16).cpu(), f"{self.keep}/fold_student_{name}{tag}.pt")
         values = values.flatten(0, 1)
         learnt = [(job.parts[0].rows, job.label[job.parts[0].rows]) for job in jobs[::models]]
         if models > 1:
             for seed in range(models):
-                judge = self.judge(values[:, seed], shape)
-                self.judge_models([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
+                judge = self.judge.stack(values[:, seed], shape)
+                self.judge.judge([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
-            stack = self.judge(values, shape)
-        self.judge_models([n + tag for n in names], stack, pool, learnt, True)
-
-    def blends(self, names: list[str], students: list[str], layers: int) -> None:
-        """Fold adapters that nothing trained: means of the weight changes of the named teachers' fold models and of
-        the fold students', cut to the recipe's rank; judged as the fold students are."""
-        work, folds, tag = self.work, self.folds, depth(layers)
-        pool, _, _ = work.training_pool()
-        learnt = [(work.train_rows(f), work.labels[work.train_rows(f)]) for f in range(folds)]
-        shape = self.shape(layers)
-        bank = peft_files.bank_of(shape.layers, shape.rank)
-        taught = [torch.load(f"{self.keep}/fold_{n}{tag}.pt").view(-1, folds, bank.size) for n in names]
-        taught = [t.transpose(0, 1).float() for t in taught]
-        together = torch.cat(taught, 1)
-        rank, full = shape.rank, together.shape[1] * shape.rank
-        # Title, groups of models with their shares, rank, and whether perturbed and out-of-scope messages are judged too.
-        parts = [(f"mean_{n}{tag}", [(t, 1.0)], rank, False) for n, t in zip(names, taught)]
-        parts.append((f"mean_teachers{tag}", [(together, 1.0)], rank, True))
-        for name in students:
-            own = torch.load(f"{self.keep}/fold_student_{name}.pt").float()
-            for share in (0.25, 0.5, 0.75):
-                parts.append((f"blend{share * 100:.0f}_{name}", [(together, share), (own, 1 - share)], rank, True))
-        parts.append((f"full_rank_teachers{tag}", [(together, 1.0)], full, True))
-        for title, groups, rank, near in parts:
-            judge = Stack(work.gemma, folds, replace(shape, rank=rank, alpha=shape.alpha / shape.rank * rank))
-            for f in range(folds):
-                values, weights = merge.weighted([(group[f], share) for group, share in groups])
-                judge.bank.value[f] = merge.mean_adapter(bank, values, rank, weights, judge.bank)[0]
-            self.judge_models([title], judge, pool, learnt, near)
-
-    def judge(self, values: torch.Tensor, shape: StackShape) -> Stack:
-        """A stack of the given values [models, size], for predictions."""
-        stack = Stack(self.work.gemma, len(values), shape)
-        stack.bank.value.copy_(values)
-        return stack
-
-    def judge_models(self, names: list[str], stack: Stack, pool: Pool, learnt: list[tuple], near: bool) -> None:
-        """Saves each fold model's held-out logits and distances; with `near` also those of the perturbed held-out
-        messages and of the out-of-scope ones. Models are name-major; `learnt` are the rows that each has learnt
-        from and their labels."""
-        work, folds = self.work, self.folds
-        held = [work.held_rows(f) for f in range(folds)] * len(names)
-        logits, features = predict(stack, pool, held, features=True)
-        _, known = predict(stack, pool, [rows for rows, _ in learnt], features=True)
-        spaces = [distance.ClassSpace.of(values, label) for values, (_, label) in zip(known, learnt)]
-        for n, name in enumerate(names):
-            out = np.zeros((work.count, CLASSES), np.float16)
-            measures = np.zeros((work.count, len(distance.MEASURES)), np.float32)
-            for f in range(folds):
-                m = n * folds + f
-                out[held[f]], measures[held[f]] = logits[m], spaces[m].measure(features[m])
-            print(f"RESULT held out {name} {self.seen_accuracy(out):.2f} folds "
-                  f"{[round(work.accuracy(logits[n * folds + f], held[f]), 2) for f in range(folds)]}", flush=True)
-            work.save(f"student_{name}", logits=out, measures=measures)
-        if not near:
-            return
-        size, fold_of = len(work.robustness_rows), work.folds[work.robustness_rows]
-        total = len(work.robustness) * size
-        texts = [t for c in work.robustness.values() for t in c] + work.outside
-        rows = [np.concatenate([c * size + np.flatnonzero(fold_of == f) for c in range(len(work.robustness))]
-                               + [np.arange(total, len(texts))]) for f in range(folds)] * len(names)
-        logits, features = predict(stack, Pool.of(work.gemma_rows(texts)), rows, features=True)
-        truth, reached = work.labels[work.robustness_rows], fold_of < folds
-        for n, name in enumerate(names):
-            perturbed = np.zeros((total, CLASSES), np.float16)
-            outside, measures = [], []
-            for f in range(folds):
-                m = n * folds + f
-                inside = rows[m] < total
-                perturbed[rows[m][inside]] = logits[m][inside]
-                outside.append(logits[m][~inside])
-                measures.append(spaces[m].measure(features[m][~inside]))
-            found = {c: round(float((perturbed[i * size:(i + 1) * size].argmax(1) == truth)[reached].mean() * 100), 2)
-                     for i, c in enumerate(work.robustness)}
-            print(f"RESULT robustness {name} {found}", flush=True)
-            work.save(f"near_{name}", robustness=perturbed, outside=np.array(outside, np.float16),
-                      outside_measures=np.array(measures, np.float32))
+            stack = self.judge.stack(values, shape)
+        self.judge.judge([n + tag for n in names], stack, pool, learnt, True)
 
     # All rows
 
@@ -412,9 +341,7 @@ class Stages:
     def final(self, names: list[str], student: str, models: int) -> None:
         """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
         work, option = self.work, STUDENTS[student]
-        trusting = option.get("trust", self.recipe["student"]["trust"]) or option.get(
-            "suspect", self.recipe["student"]["suspect"])
-        share = self.ensemble_out_of_fold(names) if trusting else np.zeros((work.count, CLASSES))
+        share = self.ensemble_out_of_fold(names) if self.trusting(option) else np.zeros((work.count, CLASSES))
         texts = self.synthetic(True)["all"]
         labels = work.load("labels_all_gemma")["share"].astype(np.float32)
         if work.has("labels_all_mpnet"):
@@ -429,9 +356,9 @@ class Stages:
         shape = self.shape(option.get("layers", 18), self.recipe["student"]["epochs"])
         stack = train(work.gemma, pool, jobs, shape, variants, f"final {student}", self.log)
         values = stack.bank.value.clone()
-        torch.save(values.to(torch.bfloat16).cpu(), work.results / f"final_{student}.pt")
+        torch.save(values.to(torch.bfloat16).cpu(), f"{self.keep}/all_student_{student}.pt")
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
-        judge = self.judge(candidates, shape)
+        judge = self.judge.stack(candidates, shape)
         (work.results / "kept_out_messages.json").write_text(json.dumps(texts[kept:]))
         work.save("kept_out_labels", share=labels[kept:].astype(np.float16))
         logits = predict(judge, pool, [first + kept + np.arange(len(texts) - kept)] * len(candidates))
@@ -453,9 +380,10 @@ def main() -> None:
     parser.add_argument("--keep", default="/tmp", help="where models that later stages need are kept")
     parser.add_argument("--recipe", default=str(Path(__file__).parents[1] / "recipe.toml"))
     parser.add_argument("--names", default="")
-    parser.add_argument("--students", default="", help="what `final` trains, what `blends` mixes in")
+    parser.add_argument("--students", default="", help="what `final` trains")
     parser.add_argument("--layers", type=int, default=18)
     parser.add_argument("--tag", default="")
+    parser.add_argument("--towards", choices=["mean", "labels"], default="mean")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--models", type=int, default=1)
     parser.add_argument("--folds", type=int, help="only the first so many folds")
@@ -475,14 +403,16 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     stages = Stages(recipe, work, a.device, a.keep, a.smoke, a.folds)
     names = [n for n in a.names.split(",") if n]
+    means = lambda: Means(recipe, work, a.keep, stages.folds, a.layers, stages.shape(a.layers), a.final)
     run = {
         "teachers": lambda: stages.teachers(names, a.layers, a.models, a.tag, a.epochs),
         "pairs": lambda: stages.pairs(a.mpnet), "mpnet": lambda: stages.mpnet(a.final),
-        "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final),
+        "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final, a.models),
         "students": lambda: stages.students(names, a.models, a.tag, a.epochs),
         "teach": lambda: stages.teach(names, a.layers, a.models),
         "final": lambda: stages.final(names, a.students, a.models),
-        "blends": lambda: stages.blends(names, [n for n in a.students.split(",") if n], a.layers),
+        "blends": lambda: means().blends(names),
+        "heal": lambda: means().heal(names[0], a.models, a.towards, a.tag, stages.log),
     }
     run[a.stage]()
     parts = [a.stage, *names, a.students.replace(",", "_"), str(a.layers), a.tag]

@@ -48,7 +48,8 @@ class Job:
     """One model of a stack: what it learns from.
 
     target [pool, classes] is the distribution to learn for each message of the pool (zero rows: not used), label
-    the class for the contrastive loss (-1: none).
+    the class for the contrastive loss (-1: none). `start` [size] are the values to begin with, instead of an
+    initialisation by `initial_seed`.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Job:
     label: np.ndarray
     seed: int
     initial_seed: int = 0
+    start: torch.Tensor | None = None
 
 
 @dataclass
@@ -188,6 +190,9 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
             raise ValueError(f"{job.name}: a part has fewer messages than one batch takes of it")
     stack = Stack(base, len(jobs), shape)
     stack.initialise([job.initial_seed for job in jobs])
+    for model, job in enumerate(jobs):
+        if job.start is not None:
+            stack.bank.value[model] = job.start
     device = shape.device
     steps = max(1, int(shape.epochs * min(len(j.parts[0].rows) // j.parts[0].per_batch for j in jobs)))
     vector = lambda name: torch.tensor([getattr(j.settings, name) for j in jobs], device=device)

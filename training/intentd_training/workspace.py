@@ -59,6 +59,14 @@ class Workspace:
             target[-tail:] = np.tile(target[:self.count], (len(self.variants), 1))
         return target
 
+    def pool_labels(self, pool: Pool) -> np.ndarray:
+        """The class of each message of the pool: training messages and their variants; -1 for all others."""
+        label = np.full(len(pool), -1, np.int64)
+        label[:self.count] = self.labels
+        tail = len(self.variants) * self.count
+        label[-tail:] = np.tile(self.labels, len(self.variants))
+        return label
+
     def train_rows(self, fold: int) -> np.ndarray:
         return np.flatnonzero(self.folds != fold)
 

@@ -7,6 +7,8 @@
 ARG SWIFT_IMAGE=swift:6.3.1-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-20250520-slim
 ARG MODEL=default
+# The commit; scripts/image.sh states it.
+ARG REVISION=unknown
 
 # -- the program ---------------------------------------------------------------------------------------------------
 FROM ${SWIFT_IMAGE} AS build
@@ -18,7 +20,8 @@ RUN apt-get update \
 WORKDIR /src
 # Everything that the package's manifest names must be there, tests and harnesses too; .dockerignore leaves out the
 # rest of their folders.
-COPY Package.swift ./
+# A Package.resolved beside it pins every package to a revision.
+COPY Package.swift Package.resolve[d] ./
 COPY Sources Sources
 COPY Benchmarks Benchmarks
 COPY Tests Tests
@@ -69,6 +72,10 @@ FROM model-${MODEL} AS model
 
 # -- batch work: the same program with Python for batch/score_shard.py; --target batch ------------------------------
 FROM ${DEBIAN_IMAGE} AS batch
+LABEL org.opencontainers.image.title="intentd-batch" \
+      org.opencontainers.image.description="Scores shards of a file of banking messages with intentd" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.documentation="batch/README.md"
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libopenblas0-pthread=0.3.21+ds-* python3=3.11.* \
  && rm -rf /var/lib/apt/lists/*
@@ -78,16 +85,17 @@ COPY --from=build /out/THIRD-PARTY-LICENCES /out/sbom.cdx.json /src/LICENSE /src
   /usr/share/doc/intentd/
 COPY --from=build /out/intentd /usr/bin/intentd
 COPY batch/score_shard.py /usr/bin/score_shard.py
+ARG REVISION
+LABEL org.opencontainers.image.revision="${REVISION}"
 ENV INTENTD_MODEL=/models
 USER 65532:65532
 ENTRYPOINT ["/usr/bin/score_shard.py"]
 
 # -- the image -------------------------------------------------------------------------------------------------------
-FROM scratch
+FROM scratch AS service
 LABEL org.opencontainers.image.title="intentd" \
       org.opencontainers.image.description="Banking intents from customers' messages, on CPUs, within a latency bound" \
       org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.documentation="docs/operations/README.md"
 COPY --from=model /models /models
 COPY --from=model /licences /usr/share/doc/intentd/model
@@ -103,3 +111,15 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["/us
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/intentd"]
 CMD ["serve"]
+
+# What the image may be used for depends on whether it holds weights.
+FROM service AS service-default
+LABEL org.opencontainers.image.licenses="Apache-2.0 AND LicenseRef-Gemma-Terms-of-Use"
+
+FROM service AS service-none
+LABEL org.opencontainers.image.licenses="Apache-2.0"
+
+# hadolint ignore=DL3006
+FROM service-${MODEL}
+ARG REVISION
+LABEL org.opencontainers.image.revision="${REVISION}"

@@ -1,27 +1,33 @@
 #!/usr/bin/env bash
-# image.sh build|test [--standin] [--model default|none]: builds the image, or runs it and checks it.
+# image.sh build|test [--standin] [--model default|none] [--batch]: builds the image, or runs it and checks it.
 #   build   builds intentd:VERSION, with buildah, podman or docker, whichever is here
 #   test    starts it as the manifests of k8s/ do and checks probes, answers, user, read-only root, memory and stopping
+# --batch takes intentd-batch:VERSION instead, and runs the shards of batch/indexed-job with it.
 # --standin takes bases made from this machine's Debian packages and its Swift toolchain, where no registry can be
 # reached: the build and the image's behaviour are the same, the bases' exact bytes are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command=${1:?build or test}; shift
-standin=false model=default
+standin=false model=default batch=false
 while [ $# -gt 0 ]; do
   case $1 in
     --standin) standin=true ;;
     --model) model=$2; shift ;;
+    --batch) batch=true ;;
     *) echo "image: unknown option $1" >&2; exit 64 ;;
   esac
   shift
 done
 version=$(sed -n 's/.*current = "\(.*\)"/\1/p' Sources/IntentServer/IntentdVersion.swift)
-image=intentd:$version
+revision=$(git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || echo unknown)
+if [ "$batch" = true ]; then image=intentd-batch:$version check=test_batch_image.py
+else image=intentd:$version check=test_image.py
+fi
 [ "$model" = default ] || image=$image-no-model
 
 build() {
-  local arguments=(--build-arg "MODEL=$model" --tag "$image")
+  local arguments=(--build-arg "MODEL=$model" --build-arg "REVISION=$revision" --tag "$image")
+  [ "$batch" = false ] || arguments+=(--target batch)
   if [ "$model" != none ] && [ -e models/downloads/.complete ]; then
     arguments+=(--build-context "model-downloads=models/downloads")
   fi
@@ -53,6 +59,9 @@ builder() {
 case $command in
   build) build ;;
   # An image without weights gets this folder's model mounted.
-  test) INTENTD_IMAGE=$image MODELS=$PWD/models "${PYTHON:-python3}" -m pytest -c Tests/k8s/pytest.ini Tests/k8s/test_image.py -v -rP ;;
+  test)
+    INTENTD_IMAGE=$image MODELS=$PWD/models \
+      "${PYTHON:-python3}" -m pytest -c Tests/k8s/pytest.ini "Tests/k8s/$check" -v -rP
+    ;;
   *) echo "image: build or test" >&2; exit 64 ;;
 esac

@@ -17,7 +17,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,15 +24,14 @@ import time
 import aiohttp
 
 import load
+import rolling
 
 
 class Server:
     """One server process, pinned to as many processors as it has threads."""
 
     def __init__(self, options: argparse.Namespace, threads: int, bound: float):
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
+        self.port = rolling.free_port()
         cpus = sorted(os.sched_getaffinity(0))[-threads:]
         self.begun = time.monotonic()
         self.process = subprocess.Popen(

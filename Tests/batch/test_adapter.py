@@ -6,16 +6,15 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
-import socket
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
+from program import ask
 from samples import ROOT
+from service import Service
 
 SCRIPT = ROOT / "deploy" / "adapter.sh"
 
@@ -85,27 +84,13 @@ def variant(source: pathlib.Path, folder: pathlib.Path, version: str) -> pathlib
     return folder
 
 
-class Server:
+class Server(Service):
     def __init__(self, intentd: str, models: str, adapter: pathlib.Path, log: pathlib.Path):
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
-        self.log = log
-        self.process = subprocess.Popen(
-            [intentd, "serve", "--model", models, "--adapter", adapter, "--port", str(self.port), "--threads", "1",
-             "--drain-delay", "0", "--latency-bound-ms", "2000"], stderr=log.open("w"))
+        super().__init__(intentd, models, log, "--adapter", adapter, "--threads", "1", "--drain-delay", "0",
+                         "--latency-bound-ms", "2000")
 
     def ask(self, path: str, body: dict | None = None) -> tuple[int, bytes]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}",
-                                         data=json.dumps(body).encode() if body else None,
-                                         headers={"Content-Type": "application/json"} if body else {})
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-        except OSError:
-            return 0, b""
+        return ask(self.port, path, body)
 
     def version(self) -> str | None:
         status, body = self.ask("/labels")
@@ -114,8 +99,8 @@ class Server:
     def wait_for(self, condition, what: str, limit: float = 60) -> None:
         begun = time.monotonic()
         while not condition():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() - begun < limit, f"{what}: {self.log.read_text()}"
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() - begun < limit, f"{what}: {self.log()}"
             time.sleep(0.05)
 
     def replacements(self, outcome: str) -> int:
@@ -136,7 +121,6 @@ def test_a_server_takes_refuses_and_returns(tmp_path, intentd, models):
     run("install", store, one)
     server = Server(intentd, models, store / "current", tmp_path / "log")
     try:
-        server.wait_for(lambda: server.ask("/readyz")[0] == 200, "ready")
         assert server.version() == "one"
         answers: list[int] = []
         stop = threading.Event()
@@ -162,12 +146,9 @@ def test_a_server_takes_refuses_and_returns(tmp_path, intentd, models):
             thread.join()
         print(f"{len(answers)} requests while three adapters were delivered")
         assert len(answers) > 20 and set(answers) == {200}, {status: answers.count(status) for status in set(answers)}
-        server.process.terminate()
-        assert server.process.wait(30) == 0
+        assert server.stop() == 0
     finally:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
+        server.kill()
 
 
 def test_roll_back_is_one_command(tmp_path, intentd, models):
@@ -176,11 +157,10 @@ def test_roll_back_is_one_command(tmp_path, intentd, models):
     run("install", store, variant(source, tmp_path / "two", "two"))
     server = Server(intentd, models, store / "current", tmp_path / "log")
     try:
-        server.wait_for(lambda: server.version() == "two", "ready")
+        assert server.version() == "two"
         begun = time.monotonic()
         run("rollback", store)
         server.wait_for(lambda: server.version() == "one", "the earlier one")
         print(f"rolled back after {time.monotonic() - begun:.1f} s")
     finally:
-        server.process.kill()
-        server.process.wait()
+        server.kill()

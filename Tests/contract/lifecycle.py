@@ -6,15 +6,18 @@ Usage: lifecycle.py INTENTD MODEL_DIR
 
 import json
 import os
+import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 import requests
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
+from service import Service  # noqa: E402
 
 TOKEN, RENEWED = "first-token-0123456789", "second-token-0123456789"
 
@@ -34,37 +37,18 @@ def wait(condition, what, seconds=30):
     print(f"ok: {what}", flush=True)
 
 
-class Server:
-    def __init__(self, binary, model, log, *options):
-        self.log = open(log, "a")
-        self.start = time.monotonic()
-        self.process = subprocess.Popen(
-            [binary, "serve", "--model", model, "--port", "0", "--latency-bound-ms", "5000", *options],
-            stderr=subprocess.PIPE, text=True)
-        self.port = None
-        threading.Thread(target=self._read, daemon=True).start()
-        wait(lambda: self.port is not None or self.process.poll() is not None, "the server listens")
-        self.url = f"http://127.0.0.1:{self.port}"
+def start(binary, model, log, *options):
+    server = Service(binary, model, log, "--latency-bound-ms", "5000", *options)
+    print("ok: the server becomes ready", flush=True)
+    return server
 
-    def _read(self):
-        for line in self.process.stderr:
-            self.log.write(line)
-            self.log.flush()
-            if '"message":"listening"' in line:
-                self.port = json.loads(line)["port"]
 
-    def ready(self):
-        try:
-            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
-        except requests.ConnectionError:
-            return False
-
-    def metric(self, name):
-        headers = {"Authorization": f"Bearer {RENEWED}"}
-        for line in requests.get(f"{self.url}/metrics", headers=headers).text.splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[-1])
-        raise SystemExit(f"lifecycle.py: no metric {name}")
+def metric(server, name):
+    headers = {"Authorization": f"Bearer {RENEWED}"}
+    for line in requests.get(f"{server.url}/metrics", headers=headers).text.splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[-1])
+    raise SystemExit(f"lifecycle.py: no metric {name}")
 
 
 class Load:
@@ -117,17 +101,15 @@ def main():
         tokens = os.path.join(folder, "tokens")
         with open(tokens, "w") as file:
             file.write(TOKEN + "\n")
-        server = Server(binary, copy, os.path.join(folder, "log"), "--auth-tokens-file", tokens, "--drain-delay", "1")
+        server = start(binary, copy, os.path.join(folder, "log"), "--auth-tokens-file", tokens, "--drain-delay", "1")
         try:
             run(server, tokens, adapter)
-            restart(binary, copy, folder)
         finally:
-            server.process.kill()
+            server.kill()
+        restart(binary, copy, folder)
 
 
 def run(server, tokens, adapter):
-    wait(server.ready, "the server becomes ready")
-
     def status(token):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return requests.get(f"{server.url}/labels", headers=headers).status_code
@@ -148,8 +130,8 @@ def run(server, tokens, adapter):
     with open(weights, "wb") as file:
         file.write(whole[: len(whole) // 2])
     rolled_back = 'intentd_model_replacements_total{outcome="rolled_back"}'
-    wait(lambda: server.metric(rolled_back) == 1, "a truncated adapter is refused")
-    check(server.ready(), "the old adapter serves on")
+    wait(lambda: metric(server, rolled_back) == 1, "a truncated adapter is refused")
+    check(server.is_ready(), "the old adapter serves on")
     known = os.path.join(adapter, "self_test.json")
     with open(known) as file:
         cases = json.load(file)
@@ -157,15 +139,15 @@ def run(server, tokens, adapter):
         json.dump([{"text": cases[0]["text"], "intent": cases[1]["intent"]}], file)
     with open(weights, "wb") as file:
         file.write(whole)
-    wait(lambda: f"of intent {cases[1]['intent']} was taken for {cases[0]['intent']}" in open(server.log.name).read(),
+    wait(lambda: f"of intent {cases[1]['intent']} was taken for {cases[0]['intent']}" in server.log(),
          "an adapter that fails its own self-test is refused")
-    check(server.ready(), "the old adapter still serves on")
+    check(server.is_ready(), "the old adapter still serves on")
     with open(known, "w") as file:
         json.dump(cases, file)
     description["version"] = new
     with open(settings, "w") as file:
         json.dump(description, file)
-    wait(lambda: server.metric('intentd_model_replacements_total{outcome="replaced"}') >= 1, "a new adapter is taken")
+    wait(lambda: metric(server, 'intentd_model_replacements_total{outcome="replaced"}') >= 1, "a new adapter is taken")
     wait(lambda: load.versions and load.versions[-1] == new, "answers name the new version")
     load.stop()
     check(set(load.answers) == {200} and not load.broken, f"no request was lost in the swap: {load.answers}")
@@ -175,7 +157,7 @@ def run(server, tokens, adapter):
     wait(lambda: sum(load.answers.values()) > 50, "the server is under load")
     started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
-    wait(lambda: not server.ready(), "not ready at once", seconds=0.5)
+    wait(lambda: not server.is_ready(), "not ready at once", seconds=0.5)
     code = server.process.wait(25)
     load.stop()
     check(code == 0, f"exit 0 after SIGTERM under load, {time.monotonic() - started:.1f} s")
@@ -184,15 +166,11 @@ def run(server, tokens, adapter):
 
 
 def restart(binary, model, folder):
-    server = Server(binary, model, os.path.join(folder, "log"))
-    wait(server.ready, "ready again")
-    server.process.kill()
-    server.process.wait()
-    server = Server(binary, model, os.path.join(folder, "log"))
-    wait(server.ready, "ready after kill -9")
-    print(f"ready {time.monotonic() - server.start:.2f} s after the restart")
-    server.process.terminate()
-    check(server.process.wait(25) == 0, "exit 0")
+    server = start(binary, model, os.path.join(folder, "log-of-the-killed"))
+    server.kill()
+    server = start(binary, model, os.path.join(folder, "log-of-the-restarted"))
+    print(f"ready {server.seconds_to_ready:.2f} s after the restart behind kill -9")
+    check(server.stop() == 0, "exit 0")
 
 
 main()

@@ -331,7 +331,7 @@ def main():
             status = service.stop()
         finally:
             if service.is_running:
-                service.process.kill()
+                service.kill()
         if status != 0:
             failures.append((f"the server ended with status {status}", b""))
     print(f"seed {arguments.seed}: {inputs} inputs in {elapsed:.0f} s, {inputs / elapsed:.0f} a second")

@@ -1,5 +1,6 @@
-"""An intentd process under test: its start, what the kernel says of it, its end."""
+"""An intentd process under test: its start, what the kernel says of it, its end. Python's standard library only."""
 
+import http.client
 import json
 import os
 import signal
@@ -9,19 +10,23 @@ import time
 
 
 class Service:
+    """`intentd serve` on a port that it chose itself, ready. What it logs is copied to the file `log`."""
+
     def __init__(self, binary, model, log, *options):
         self.log_path = log
         self._log = open(log, "wb")
+        begun = time.monotonic()
         self.process = subprocess.Popen(
             [binary, "serve", "--model", model, "--port", "0", *options], stderr=subprocess.PIPE)
         self.port = None
         threading.Thread(target=self._copy_log, daemon=True).start()
-        end = time.monotonic() + 60
-        while self.port is None or not self._is_ready():
-            if self.process.poll() is not None or time.monotonic() > end:
+        while self.port is None or not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > begun + 60:
                 self.process.kill()
-                raise SystemExit(f"the server did not become ready:\n{open(log).read()}")
+                raise SystemExit(f"the server did not become ready:\n{self.log()}")
             time.sleep(0.05)
+        self.seconds_to_ready = time.monotonic() - begun
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def _copy_log(self):
         for line in self.process.stderr:
@@ -30,13 +35,17 @@ class Service:
             if self.port is None and b'"message":"listening"' in line:
                 self.port = json.loads(line)["port"]
 
-    def _is_ready(self):
-        import http.client
+    def log(self):
+        """What it has logged until now."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def is_ready(self):
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     @property
@@ -66,5 +75,10 @@ class Service:
         try:
             return self.process.wait(40)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
             return None
+
+    def kill(self):
+        """At once, whatever it is doing; nothing if it has ended."""
+        self.process.kill()
+        self.process.wait()

@@ -361,7 +361,7 @@ def main():
             status = service.stop()
         finally:
             if service.is_running:
-                service.process.kill()
+                service.kill()
         leaks = leaks_in(log, known.texts)
         log_bytes = os.path.getsize(log)
     verdict = verdicts(soak, samples, before, after, status, leaks)

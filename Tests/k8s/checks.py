@@ -22,7 +22,7 @@ STOP_MARGIN_SECONDS = 5
 START_MARGIN = 20
 """A start on a slow or busy node with nothing in its page cache may take this many times the measured one."""
 LONGEST_STUCK_START_SECONDS = 120
-EXTERNAL_SECRETS = {"intentd-auth": {"tokens", "metrics-token"}}
+EXTERNAL_SECRETS = {"intentd-auth": {"tokens", "metrics-token"}, "intentd-tls": {"tls.crt", "tls.key", "ca.crt"}}
 """Secrets that the operator makes (k8s/README.md says how), with their keys."""
 
 
@@ -206,6 +206,33 @@ def rollout_keeps_capacity(manifests: list[Manifest], contract: Contract) -> lis
     return problems
 
 
+@check
+def tls_is_spoken_by_all_or_none(manifests: list[Manifest], contract: Contract) -> list[str]:
+    """Server, probes, Service and scraping agree on TLS, and its files are those of a Secret."""
+    problems = []
+    for server in workloads(manifests, SERVERS):
+        box, values = container(server), settings(server, manifests)
+        files = [values.get(name) for name in ("INTENTD_TLS_CERTIFICATE", "INTENTD_TLS_KEY")]
+        if any(files) != all(files):
+            problems.append(f"{label(server)}: a certificate and its key belong together")
+        problems += [f"{label(server)}: no Secret is mounted as {path}"
+                     for path in files if path and path not in secret_files(server)]
+        speaks = {f"{label(server)}: {name}": box[name]["httpGet"].get("scheme", "HTTP") for name in probes(box)}
+        for service in of_kind(manifests, "Service"):
+            speaks |= {label(service): port["appProtocol"] for port in service["spec"]["ports"]}
+        for monitor in of_kind(manifests, "ServiceMonitor"):
+            speaks |= {label(monitor): endpoint.get("scheme", "http") for endpoint in monitor["spec"]["endpoints"]}
+            if all(files):
+                problems += [f"{label(monitor)}: does not check the certificate of {label(server)}"
+                             for endpoint in monitor["spec"]["endpoints"]
+                             if not {"ca", "serverName"} <= set(endpoint.get("tlsConfig", {}))
+                             or endpoint["tlsConfig"].get("insecureSkipVerify")]
+        right = "https" if all(files) else "http"
+        problems += [f"{who} speaks {scheme}; {label(server)} speaks {right}"
+                     for who, scheme in speaks.items() if scheme.lower() != right]
+    return problems
+
+
 # -- settings ------------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +296,9 @@ def references_exist(manifests: list[Manifest], contract: Contract) -> list[str]
             credentials = endpoint.get("authorization", {}).get("credentials", {})
             if credentials.get("key") not in EXTERNAL_SECRETS.get(credentials.get("name"), set()):
                 problems.append(f"{label(monitor)}: nobody makes the token in {credentials}")
+            if authority := endpoint.get("tlsConfig", {}).get("ca", {}).get("secret"):
+                if authority["key"] not in EXTERNAL_SECRETS.get(authority["name"], set()):
+                    problems.append(f"{label(monitor)}: nobody makes the certificate in {authority}")
     return problems
 
 

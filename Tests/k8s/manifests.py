@@ -12,7 +12,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
-OVERLAYS = ("minimal", "production", "canary")
+OVERLAYS = ("minimal", "production", "production-tls", "canary")
 
 Manifest = dict
 

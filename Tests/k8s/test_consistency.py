@@ -100,6 +100,8 @@ BROKEN = [
     ("rollout_keeps_capacity", at("Deployment", "spec", "strategy", "rollingUpdate", "maxSurge", value=0)),
     ("rollout_keeps_capacity", at("Deployment", "spec", "strategy", value={"type": "Recreate"})),
     ("settings_are_known", setting("INTENTD_LATENCY_BOUND", "50")),
+    ("tls_is_spoken_by_all_or_none", setting("INTENTD_TLS_CERTIFICATE", "/etc/intentd/tls/tls.crt")),
+    ("tls_is_spoken_by_all_or_none", at("Service", "spec", "ports", 0, "appProtocol", value="https")),
     ("open_address_is_guarded", setting("INTENTD_HOST", "127.0.0.1")),
     ("open_address_is_guarded", setting("INTENTD_AUTH_TOKENS_FILE", None)),
     ("open_address_is_guarded", setting("INTENTD_AUTH_TOKENS_FILE", "/etc/intentd/tokens")),
@@ -146,6 +148,23 @@ BROKEN = [
 ]
 
 
+# The same with production-tls.
+TLS_BROKEN = [
+    ("tls_is_spoken_by_all_or_none", setting("INTENTD_TLS_KEY", None)),
+    ("tls_is_spoken_by_all_or_none", setting("INTENTD_TLS_CERTIFICATE", "/etc/intentd/tls.crt")),
+    ("tls_is_spoken_by_all_or_none", at("Deployment", *BOX, "readinessProbe", "httpGet", "scheme", value="HTTP")),
+    ("tls_is_spoken_by_all_or_none", lambda m: box(m)["livenessProbe"]["httpGet"].pop("scheme")),
+    ("tls_is_spoken_by_all_or_none", at("Service", "spec", "ports", 0, "appProtocol", value="http")),
+    ("tls_is_spoken_by_all_or_none", at("ServiceMonitor", "spec", "endpoints", 0, "scheme", value="http")),
+    ("tls_is_spoken_by_all_or_none", at("ServiceMonitor", "spec", "endpoints", 0, "tlsConfig", value={})),
+    ("tls_is_spoken_by_all_or_none", at(
+        "ServiceMonitor", "spec", "endpoints", 0, "tlsConfig", "insecureSkipVerify", value=True)),
+    ("references_exist", at(
+        "ServiceMonitor", "spec", "endpoints", 0, "tlsConfig", "ca", "secret", "key", value="ca.pem")),
+    ("references_exist", at("Deployment", *POD, "volumes", 1, "secret", "secretName", value="tls")),
+]
+
+
 JOB_BROKEN = [
     ("shards_agree", at("Job", "spec", "completions", value=8)),
     ("shards_agree", at("Job", "spec", "completionMode", value="NonIndexed")),
@@ -166,6 +185,13 @@ def renamed(manifest, name):
 @pytest.mark.parametrize(("name", "change"), BROKEN, ids=[f"{name}-{i}" for i, (name, _) in enumerate(BROKEN)])
 def test_notices(name, change, contract):
     manifests = overlay("production")
+    change(manifests)
+    assert getattr(checks, name)(manifests, contract), f"{name} did not notice"
+
+
+@pytest.mark.parametrize(("name", "change"), TLS_BROKEN, ids=[f"{n}-{i}" for i, (n, _) in enumerate(TLS_BROKEN)])
+def test_notices_with_tls(name, change, contract):
+    manifests = overlay("production-tls")
     change(manifests)
     assert getattr(checks, name)(manifests, contract), f"{name} did not notice"
 
@@ -199,7 +225,7 @@ def test_documents_state_the_same_figures():
 
 
 def test_every_check_is_shown_to_fail():
-    assert {name for name, _ in BROKEN + JOB_BROKEN} == {check.__name__ for check in checks.ALL}
+    assert {name for name, _ in BROKEN + TLS_BROKEN + JOB_BROKEN} == {check.__name__ for check in checks.ALL}
 
 
 def test_kserve_runs_what_the_deployment_runs(contract):

@@ -6,19 +6,19 @@ import dataclasses
 import json
 import os
 import pathlib
-import resource
+import re
 import shutil
-import socket
 import subprocess
 import tarfile
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
-from manifests import ROOT, OVERLAYS, amount, container, cores, files, one, overlay, pod_spec, settings
+from containers import pod_flags, podman, run, ulimits
+from manifests import OVERLAYS, amount, container, cores, files, one, overlay, pod_spec, settings
+from program import ask
+from rolling import free_port
 
 IMAGE = os.environ.get("INTENTD_IMAGE")
 WITH_MODEL = not (IMAGE or "").endswith("-no-model")
@@ -28,28 +28,9 @@ TOKEN = "a-token-for-tests-only-0123456789"
 MESSAGE = {"text": "I lost my card on the train, what should I do?"}
 
 
-def podman(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    program = shutil.which("podman")
-    assert program, "podman is not installed"
-    done = subprocess.run([program, *runtime(), *arguments], capture_output=True, text=True)
-    assert not check or done.returncode == 0, f"podman {' '.join(arguments)}: {done.stderr}"
-    return done
-
-
-def runtime() -> list[str]:
-    return ["--runtime", "runc"] if shutil.which("runc") else []
-
-
-def limits() -> list[str]:
-    """Podman asks for its own limits; a sandbox that may not raise them is given smaller ones."""
-    files_limit = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    return ["--ulimit", f"nofile={files_limit}:{files_limit}", "--ulimit", "nproc=4096:4096"]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def mounted() -> list[str]:
+    """The model folder, for an image that holds none."""
+    return [] if WITH_MODEL else ["--volume", f"{os.environ['MODELS']}:/models:ro"]
 
 
 def production() -> tuple[dict, dict]:
@@ -64,27 +45,22 @@ class Server:
 
     def __init__(self, folder: pathlib.Path):
         deployment, environment = production()
-        pod, box = pod_spec(deployment), container(deployment)
-        self.grace = pod["terminationGracePeriodSeconds"]
+        box = container(deployment)
+        self.grace = pod_spec(deployment)["terminationGracePeriodSeconds"]
         self.port = free_port()
-        context, limit = pod["securityContext"], box["resources"]["limits"]
         tokens = folder / "tokens"
         tokens.write_text(TOKEN + "\n")
         tokens.chmod(0o444)
         folder.chmod(0o755)
-        environment |= {"INTENTD_PORT": str(self.port), "INTENTD_THREADS": str(int(cores(limit["cpu"])))}
+        threads = int(cores(box["resources"]["limits"]["cpu"]))
+        environment |= {"INTENTD_PORT": str(self.port), "INTENTD_THREADS": str(threads)}
         # The container shares this machine's network, so the port is a free one; all else is the manifest's.
-        flags = ["--user", f"{context['runAsUser']}:{context['runAsGroup']}", "--network", "host", "--read-only",
-                 "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-                 "--memory", str(amount(limit["memory"])), "--memory-swap", str(amount(limit["memory"])),
-                 "--cpus", str(cores(limit["cpu"])),
+        flags = [*pod_flags(deployment), *mounted(), "--network", "host",
                  "--volume", f"{tokens}:{environment['INTENTD_AUTH_TOKENS_FILE']}:ro"]
-        if not WITH_MODEL:
-            flags += ["--volume", f"{os.environ['MODELS']}:/models:ro"]
         for name, value in environment.items():
             flags += ["--env", f"{name}={value}"]
         self.started = time.monotonic()
-        self.name = podman("run", "--detach", *limits(), *flags, IMAGE, *box["args"]).stdout.strip()
+        self.name = podman("run", "--detach", *flags, IMAGE, *box["args"]).stdout.strip()
         self.process = int(self.inspect("{{.State.Pid}}"))
 
     def inspect(self, form: str) -> str:
@@ -95,19 +71,7 @@ class Server:
         return done.stdout + done.stderr
 
     def ask(self, path: str, body: dict | None = None, token: str | None = TOKEN) -> tuple[int, bytes]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}",
-                                         data=None if body is None else json.dumps(body).encode())
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-        except OSError:
-            return 0, b""
+        return ask(self.port, path, body, token)
 
     def wait_until_ready(self) -> float:
         probe = container(production()[0])["startupProbe"]
@@ -244,11 +208,8 @@ def test_stops_inside_the_grace_period_and_loses_nothing(server):
 @pytest.mark.parametrize("adapter", ["fast", "/models/adapter-fast"])
 def test_the_other_adapter_is_there(adapter):
     """By its name, as users say it, and by its path in the image."""
-    flags = [] if WITH_MODEL else ["--volume", f"{os.environ['MODELS']}:/models:ro"]
-    done = subprocess.run(
-        [shutil.which("podman"), *runtime(), "run", "--rm", "--interactive", *limits(), "--network", "none",
-         "--read-only", *flags, IMAGE, "score", "--adapter", adapter, "--format", "text"],
-        input="I lost my card on the train\n", capture_output=True, text=True)
+    done = run(*mounted(), IMAGE, "score", "--adapter", adapter, "--format", "text",
+               text="I lost my card on the train\n")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["intent"] == "lost_or_stolen_card"
 
@@ -256,13 +217,12 @@ def test_the_other_adapter_is_there(adapter):
 def test_without_a_model_says_what_is_missing():
     if WITH_MODEL:
         pytest.skip("this image holds a model")
-    done = podman("run", "--rm", *limits(), "--network", "none", "--read-only", IMAGE, "score", check=False)
+    done = run(IMAGE, "score")
     assert done.returncode == 1 and "/models" in done.stderr
 
 
 def test_refuses_to_be_open_to_all():
-    done = podman("run", "--rm", *limits(), "--network", "host", "--read-only", "--env", f"INTENTD_PORT={free_port()}",
-                  IMAGE, check=False)
+    done = run("--env", f"INTENTD_PORT={free_port()}", IMAGE, network="host")
     assert done.returncode != 0 and "--auth-tokens-file" in done.stderr
 
 
@@ -282,7 +242,7 @@ class Contents:
 
 @pytest.fixture(scope="module")
 def contents() -> Contents:
-    name = podman("create", *limits(), IMAGE).stdout.strip()
+    name = podman("create", *ulimits(), IMAGE).stdout.strip()
     files, documents = {}, {}
     exporting = subprocess.Popen([shutil.which("podman"), "export", name], stdout=subprocess.PIPE)
     try:
@@ -332,8 +292,12 @@ def test_labels_and_size(contract):
     [image] = json.loads(podman("image", "inspect", IMAGE).stdout)
     labels = image["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == contract.version
-    for name in ("title", "description", "licenses"):
+    for name in ("title", "description", "documentation"):
         assert labels[f"org.opencontainers.image.{name}"]
+    # The commit that it was built from; scripts/image.sh marks a changed working tree.
+    assert re.fullmatch("[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
+    # Weights come under terms of their own, and only an image without them is free of these.
+    assert ("Gemma" in labels["org.opencontainers.image.licenses"]) == WITH_MODEL
     assert image["Config"]["User"] == "65532:65532"
     assert image["Config"]["Entrypoint"] == ["/usr/bin/intentd"]
     print(f"{image['Size'] / 2**20:.0f} MiB")

@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pathlib
 import re
 import socket
+import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
 import expressions
-from manifests import overlay, one
+from manifests import container, one, overlay
+from program import ask
+from rolling import free_port
+from service import Service
 from test_monitoring import plain, queries, rules
 
 TOKEN = "a-token-for-tests-only-0123456789"
 
 
-class Server:
+class Server(Service):
     """A running server, asked with or without its token."""
 
-    def __init__(self, port: int):
-        self.port = port
-
     def ask(self, path: str, body: dict | None = None, token: bool = True) -> tuple[int, str]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}",
-                                         data=None if body is None else json.dumps(body).encode())
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-        if token:
-            request.add_header("Authorization", f"Bearer {TOKEN}")
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        status, answer = ask(self.port, path, body, TOKEN if token else None)
+        return status, answer.decode()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, intentd, models):
     folder = tmp_path_factory.mktemp("live")
     (folder / "tokens").write_text(TOKEN + "\n")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    process = subprocess.Popen(
-        [intentd, "serve", "--model", models, "--port", str(port), "--auth-tokens-file", folder / "tokens",
-         "--drain-delay", "0", "--latency-bound-ms", "5000"], stderr=(folder / "log").open("w"))
-    server = Server(port)
+    server = Server(intentd, models, folder / "log", "--auth-tokens-file", folder / "tokens", "--drain-delay", "0",
+                    "--latency-bound-ms", "5000")
     try:
-        begun = time.monotonic()
-        while server.ask("/readyz", token=False)[0] != 200:
-            assert process.poll() is None and time.monotonic() - begun < 120, (folder / "log").read_text()
-            time.sleep(0.1)
         for _ in range(3):
             assert server.ask("/classify", {"text": "where is my card"})[0] == 200
         assert server.ask("/classify", {"texts": []})[0] >= 400
         yield server
+        assert server.stop() == 0
     finally:
-        process.terminate()
-        assert process.wait(30) == 0
+        server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -133,25 +114,80 @@ def test_version(intentd, server, contract):
     assert f'intentd_build_info{{version="{contract.version}"}} 1' in server.ask("/metrics")[1]
 
 
-def test_the_production_settings_start_a_server(tmp_path, intentd, models):
-    """The ConfigMap's values are accepted as they are; port and paths are this machine's."""
-    data = next(m["data"] for m in overlay("production") if m["kind"] == "ConfigMap" and "INTENTD_PORT" in m["data"])
-    (tmp_path / "tokens").write_text(TOKEN)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+@contextlib.contextmanager
+def started_with(name: str, folder: pathlib.Path, intentd: str, models: str, tls: ssl.SSLContext | None = None):
+    """A server with the settings of an overlay's ConfigMap as they are; port and paths are this machine's."""
+    manifests = overlay(name)
+    data = next(m["data"] for m in manifests if m["kind"] == "ConfigMap" and "INTENTD_PORT" in m["data"])
+    (folder / "tokens").write_text(TOKEN)
+    port = free_port()
     environment = data | {"INTENTD_PORT": str(port), "INTENTD_MODEL": models, "INTENTD_THREADS": "1",
-                          "INTENTD_AUTH_TOKENS_FILE": str(tmp_path / "tokens"), "INTENTD_DRAIN_DELAY": "0"}
-    assert one(overlay("production"), "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"] == ["serve"]
-    with (tmp_path / "log").open("w") as log:
+                          "INTENTD_AUTH_TOKENS_FILE": str(folder / "tokens"), "INTENTD_DRAIN_DELAY": "0"}
+    for setting, file in {"INTENTD_TLS_CERTIFICATE": "tls.crt", "INTENTD_TLS_KEY": "tls.key"}.items():
+        if setting in environment:
+            assert pathlib.PurePosixPath(environment[setting]).name == file
+            environment[setting] = str(folder / "tls" / file)
+    assert container(one(manifests, "Deployment"))["args"] == ["serve"]
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen([intentd, "serve"], env=environment, stderr=log)
     try:
         begun = time.monotonic()
-        while Server(port).ask("/readyz", token=False)[0] != 200:
-            assert process.poll() is None and time.monotonic() - begun < 120, (tmp_path / "log").read_text()
+        while ask(port, "/readyz", tls=tls)[0] != 200:
+            assert process.poll() is None and time.monotonic() - begun < 120, (folder / "log").read_text()
             time.sleep(0.1)
-        probe = subprocess.run([intentd, "probe"], env=environment)
-        assert probe.returncode == 0
-    finally:
+        yield port, environment
         process.terminate()
-        process.wait(60)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_production_settings_start_a_server(tmp_path, intentd, models):
+    with started_with("production", tmp_path, intentd, models) as (port, environment):
+        assert subprocess.run([intentd, "probe"], env=environment).returncode == 0
+        assert ask(port, "/classify", {"text": "where is my card"}, TOKEN)[0] == 200
+
+
+def certificate(folder: pathlib.Path, name: str) -> None:
+    """A certificate for the Service's name and this machine, that is its own authority."""
+    folder.mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-addext",
+                    "subjectAltName=DNS:intentd.intentd.svc,IP:127.0.0.1", "-keyout", folder / "tls.key",
+                    "-out", folder / "tls.crt"], check=True, capture_output=True)
+
+
+def served_certificate(port: int) -> str:
+    """What the server shows, in PEM, to a client that asks by the name in the ServiceMonitor."""
+    return ssl.get_server_certificate(("127.0.0.1", port))
+
+
+def test_production_with_tls(tmp_path, intentd, models):
+    """Only TLS is spoken, the container's own health check speaks it, and a Secret that is renewed as the kubelet does
+    it (files behind a link that is replaced) is served without a restart."""
+    certificate(tmp_path / "first", "first")
+    certificate(tmp_path / "second", "second")
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "..data").symlink_to(tmp_path / "first")
+    for file in ("tls.crt", "tls.key"):
+        (tmp_path / "tls" / file).symlink_to(pathlib.Path("..data") / file)
+    trusted = ssl.create_default_context(cafile=tmp_path / "first" / "tls.crt")
+    with started_with("production-tls", tmp_path, intentd, models, trusted) as (port, environment):
+        assert subprocess.run([intentd, "probe"], env=environment).returncode == 0
+        assert ask(port, "/classify", {"text": "where is my card"}, TOKEN, trusted)[0] == 200
+        assert ask(port, "/classify", {"text": "where is my card"}, None, trusted)[0] == 401
+        assert ask(port, "/readyz")[0] == 0, "plain HTTP is answered"
+        [monitor] = [m for m in overlay("production-tls") if m["kind"] == "ServiceMonitor"]
+        name = monitor["spec"]["endpoints"][0]["tlsConfig"]["serverName"]
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            with trusted.wrap_socket(plain, server_hostname=name) as secured:
+                assert secured.version() in {"TLSv1.2", "TLSv1.3"}
+        assert served_certificate(port) == (tmp_path / "first" / "tls.crt").read_text()
+        (tmp_path / "tls" / "..next").symlink_to(tmp_path / "second")
+        (tmp_path / "tls" / "..next").rename(tmp_path / "tls" / "..data")
+        begun, renewed = time.monotonic(), (tmp_path / "second" / "tls.crt").read_text()
+        while served_certificate(port) != renewed:
+            assert time.monotonic() - begun < 30, "the old certificate is still served"
+            time.sleep(0.2)
+        print(f"renewed after {time.monotonic() - begun:.1f} s")

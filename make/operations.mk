@@ -13,7 +13,7 @@ $(OPERATIONS)/.complete: Tests/k8s/requirements.txt Tests/k8s/requirements-no-de
 	@touch $@
 
 operations-tools: $(OPERATIONS)/.complete ## install what the operations tests need
-	@scripts/dependencies.sh prometheus haproxy openjdk-17-jre-headless
+	@scripts/dependencies.sh prometheus haproxy openjdk-17-jre-headless systemd openssl
 
 test-operations: operations-tools ## check manifests, alerts, Dockerfile, batch jobs and rolling restarts
 	$(OPERATIONS)/bin/hadolint Dockerfile

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import figures
 import score_shard
 from contract import Contract
-from manifests import (Manifest, amount, container, cores, matches, of_kind, one, pod_spec, settings)
+from manifests import (Manifest, amount, container, cores, matches, of_kind, one, pod_labels, pod_spec, settings)
 
 Check = Callable[[list[Manifest], Contract], list[str]]
 ALL: list[Check] = []
@@ -39,32 +39,28 @@ def label(manifest: Manifest) -> str:
     return f"{manifest['kind']} {manifest['metadata']['name']}"
 
 
-def template_labels(deployment: Manifest) -> dict:
-    return deployment["spec"]["template"]["metadata"]["labels"]
-
-
 # -- selectors ---------------------------------------------------------------------------------------------------
 
 
 @check
 def selectors_pick_pods(manifests: list[Manifest], contract: Contract) -> list[str]:
     problems = []
-    deployments, jobs = of_kind(manifests, "Deployment"), of_kind(manifests, "Job")
+    deployments = of_kind(manifests, "Deployment")
     for deployment in deployments:
-        if not matches(deployment["spec"]["selector"], template_labels(deployment)):
+        if not matches(deployment["spec"]["selector"], pod_labels(deployment)):
             problems.append(f"{label(deployment)}: the selector does not pick its own pods")
         for constraint in pod_spec(deployment).get("topologySpreadConstraints", []):
-            if not matches(constraint["labelSelector"], template_labels(deployment)):
+            if not matches(constraint["labelSelector"], pod_labels(deployment)):
                 problems.append(f"{label(deployment)}: a spread constraint does not count its own pods")
     picking = [(m, {"matchLabels": m["spec"]["selector"]}) for m in of_kind(manifests, "Service")]
     picking += [(m, m["spec"]["selector"]) for m in of_kind(manifests, "PodDisruptionBudget")]
     picking += [(m, m["spec"]["podSelector"]) for m in of_kind(manifests, "NetworkPolicy")]
     for manifest, selector in picking:
-        for deployment in deployments + jobs:
-            if not matches(selector, template_labels(deployment)):
-                problems.append(f"{label(manifest)}: does not pick the pods of {label(deployment)}")
+        for workload in workloads(manifests):
+            if not matches(selector, pod_labels(workload)):
+                problems.append(f"{label(manifest)}: does not pick the pods of {label(workload)}")
     for one_selector in (d["spec"]["selector"] for d in deployments):
-        others = [d for d in deployments if matches(one_selector, template_labels(d))]
+        others = [d for d in deployments if matches(one_selector, pod_labels(d))]
         if len(others) > 1:
             problems.append(f"{[label(d) for d in others]}: one selector picks the pods of several deployments")
     return problems

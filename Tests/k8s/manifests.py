@@ -42,9 +42,9 @@ def load(text: str) -> list[Manifest]:
     return [document for document in yaml.safe_load_all(text) if document]
 
 
-def files(folder: str) -> list[Manifest]:
-    """The manifests of plain files below k8s/."""
-    return [document for file in sorted((K8S / folder).glob("*.yaml")) for document in load(file.read_text())]
+def kserve() -> list[Manifest]:
+    """A fresh copy of the manifests of the KServe alternative."""
+    return load(rendered(K8S / "kserve"))
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
@@ -62,6 +62,13 @@ def pod_spec(workload: Manifest) -> dict:
     if workload["kind"] == "InferenceService":
         return workload["spec"]["predictor"]
     return workload["spec"]["template"]["spec"]
+
+
+def pod_labels(workload: Manifest) -> dict:
+    """The labels of a workload's pods."""
+    if workload["kind"] == "InferenceService":
+        return workload["spec"]["predictor"].get("labels", {})
+    return workload["spec"]["template"]["metadata"]["labels"]
 
 
 def container(workload: Manifest) -> dict:

@@ -9,11 +9,7 @@ import pytest
 
 import checks
 import figures
-from manifests import OVERLAYS, ROOT, container, files, load, one, overlay, pod_spec, rendered
-
-
-def kserve():
-    return files("kserve")
+from manifests import OVERLAYS, ROOT, container, kserve, load, one, overlay, pod_labels, pod_spec, rendered
 
 
 def batch():
@@ -204,9 +200,15 @@ def test_notices_in_the_job(name, change, contract):
 
 
 def test_notices_that_kserve_scales_otherwise(contract):
-    [service] = kserve()
+    service = one(kserve(), "InferenceService")
     service["spec"]["predictor"]["scaleTarget"] = 80
     assert checks.autoscaler_follows_the_measurements([service], contract)
+
+
+def test_notices_that_nothing_guards_kserves_pods(contract):
+    manifests = kserve()
+    one(manifests, "InferenceService")["spec"]["predictor"].pop("labels")
+    assert len(checks.selectors_pick_pods(manifests, contract)) == 2, "the network policy and the disruption budget"
 
 
 def test_notices_a_limit_that_does_not_hold_what_was_measured(contract, monkeypatch):
@@ -231,7 +233,7 @@ def test_every_check_is_shown_to_fail():
 def test_kserve_runs_what_the_deployment_runs(contract):
     """The alternative's pod is the production pod: same settings, resources and hardening."""
     production = overlay("production")
-    [service] = kserve()
+    service = one(kserve(), "InferenceService")
     ours, theirs = deployment(production), service
     assert checks.settings(theirs, kserve()) == checks.settings(ours, production)
     for key in ("resources", "securityContext", "args", "image"):
@@ -252,6 +254,6 @@ def test_canary_differs_in_track_only():
     assert pod_spec(canary) == pod_spec(stable)
     assert checks.settings(deployment(overlay("canary")), overlay("canary")) == checks.settings(
         deployment(overlay("production")), overlay("production"))
-    assert checks.template_labels(canary)["intentd/track"] == "canary"
+    assert pod_labels(canary)["intentd/track"] == "canary"
     # One Service, budget and policy over both; neither deployment takes the other's pods.
     assert checks.selectors_pick_pods(overlay("production") + overlay("canary"), None) == []

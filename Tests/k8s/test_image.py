@@ -16,7 +16,7 @@ import time
 import pytest
 
 from containers import pod_flags, podman, run, ulimits
-from manifests import OVERLAYS, amount, container, cores, files, one, overlay, pod_spec, settings
+from manifests import OVERLAYS, amount, container, cores, kserve, one, overlay, pod_spec, settings
 from program import ask
 from rolling import free_port
 
@@ -103,7 +103,7 @@ def server(tmp_path_factory):
 
 def probe_paths() -> list[str]:
     boxes = [container(one(overlay(name), "Deployment")) for name in OVERLAYS]
-    boxes += [container(manifest) for manifest in files("kserve")]
+    boxes.append(container(one(kserve(), "InferenceService")))
     return sorted({box[probe]["httpGet"]["path"] for box in boxes
                    for probe in ("startupProbe", "livenessProbe", "readinessProbe")})
 

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 
-from manifests import K8S, OVERLAYS, ROOT, files, load, overlay, rendered
+from manifests import K8S, OVERLAYS, ROOT, kserve, load, overlay, rendered
 
 # The versions that k8s/README.md names as supported; the components name their own oldest version.
 OLDEST, NEWEST = "1.29", "1.37"
@@ -99,8 +99,8 @@ def test_overlay(name, version):
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_kserve(version):
-    [manifest] = files("kserve")
-    validate(manifest, version)
+    for manifest in kserve():
+        validate(manifest, version)
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
@@ -139,7 +139,7 @@ def test_adapter_component(tmp_path, component, versions):
 
 
 def broken(name: str, change) -> dict:
-    manifest = next(m for m in overlay("production") + files("kserve") if m["kind"] == name)
+    manifest = next(m for m in overlay("production") + kserve() if m["kind"] == name)
     change(manifest)
     return manifest
 

@@ -10,15 +10,14 @@ import pathlib
 import re
 import subprocess
 import tarfile
-import time
-import urllib.request
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-import rolling
+from program import ask
 from samples import ROOT
+from service import Service
 
 RELEASE = os.environ.get("RELEASE")
 pytestmark = pytest.mark.skipif(not RELEASE, reason="RELEASE names no folder: see `make release-test`")
@@ -61,7 +60,8 @@ def test_checksums_are_those_of_the_files(name):
 def test_the_archive_holds_what_it_should(unpacked):
     files = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     adapters = {f"models/{adapter}/{file}" for adapter in ("adapter", "adapter-fast")
-                for file in ("adapter_config.json", "adapter_model.safetensors", "labels.json", "intentd.json")}
+                for file in ("adapter_config.json", "adapter_model.safetensors", "labels.json", "intentd.json",
+                             "precision.json", "self_test.json")}
     wanted = {"intentd", "LICENSE", "NOTICE", "THIRD-PARTY-LICENCES", "sbom.cdx.json", "models/base.json",
               "models/fetch.sh"} | adapters
     assert wanted <= files, wanted - files
@@ -100,27 +100,14 @@ def test_the_version_is_one(unpacked, version, models, tmp_path):
     program = unpacked / "intentd"
     assert subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip() == version
     (unpacked / "models" / "base").symlink_to(pathlib.Path(models) / "base")
-    port = rolling.free_port()
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen([program, "serve", "--model", unpacked / "models", "--port", str(port),
-                                   "--drain-delay", "0", "--latency-bound-ms", "5000"], stderr=log)
-
-    def get(path: str, body: bytes | None = None) -> str:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body,
-                                         headers={"Content-Type": "application/json"} if body else {})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read().decode()
-
+    server = Service(program, unpacked / "models", tmp_path / "log", "--drain-delay", "0", "--latency-bound-ms", "5000")
     try:
-        begun = time.monotonic()
-        while subprocess.run([program, "probe", "--port", str(port)], capture_output=True).returncode != 0:
-            assert server.poll() is None and time.monotonic() - begun < 120, (tmp_path / "log").read_text()
-            time.sleep(0.1)
-        assert json.loads(get("/v2"))["version"] == version
-        assert f'intentd_build_info{{version="{version}"}} 1' in get("/metrics")
-        answer = json.loads(get("/classify", b'{"text":"I lost my card on the train, what should I do?"}'))
-        assert answer["intent"] == "lost_or_stolen_card"
+        assert subprocess.run([program, "probe", "--port", str(server.port)]).returncode == 0
+        assert json.loads(ask(server.port, "/v2")[1])["version"] == version
+        assert f'intentd_build_info{{version="{version}"}} 1' in ask(server.port, "/metrics")[1].decode()
+        status, answer = ask(server.port, "/classify", {"text": "I lost my card on the train, what should I do?"})
+        assert status == 200 and json.loads(answer)["intent"] == "lost_or_stolen_card"
+        assert server.stop() == 0
     finally:
-        server.terminate()
-        assert server.wait(60) == 0
+        server.kill()
         (unpacked / "models" / "base").unlink()

@@ -277,6 +277,10 @@ def test_holds_the_model_or_no_weights_at_all(contents):
     assert weights == ({"/models/base/model.safetensors", "/models/base/tokenizer.model",
                         "/models/adapter/adapter_model.safetensors",
                         "/models/adapter-fast/adapter_model.safetensors"} if WITH_MODEL else set())
+    # What `auto` goes by, and what a start and a replacement are tested with.
+    beside = {f"/models/{adapter}/{file}" for adapter in ("adapter", "adapter-fast")
+              for file in ("precision.json", "self_test.json")}
+    assert beside <= set(contents.files) or not WITH_MODEL
 
 
 def test_holds_nothing_that_is_not_needed(contents):

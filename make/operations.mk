@@ -29,7 +29,8 @@ image-test: operations-tools ## run the image as the manifests do and check it
 	PYTHON=$(OPERATIONS_PYTHON) scripts/image.sh test $(IMAGE_OPTIONS)
 
 benchmark-cluster: operations-tools ## roll replicas behind HAProxy under load
-	$(OPERATIONS_PYTHON) Benchmarks/cluster/rolling.py --intentd $(INTENTD) --model models
+	$(OPERATIONS_PYTHON) Benchmarks/cluster/rolling.py --intentd $(INTENTD) --model models \
+	  --bound-ms 200 --rounds 2
 
 release: ## stripped program, checksums, bill of materials in release/
 	SCRATCH=.build-release PYTHON=$(PYTHON) scripts/release.sh

@@ -17,7 +17,7 @@ strip --strip-all "release/$name/intentd"
 [ "$("release/$name/intentd" --version)" = "$version" ] || { echo "release: --version is not $version" >&2; exit 1; }
 "$python" scripts/sbom.py --binary "release/$name/intentd" --scratch "$scratch" --no-with-model \
   --output "release/$name/sbom.cdx.json" --licences "release/$name/THIRD-PARTY-LICENCES"
-cp LICENSE NOTICE "release/$name/"
+cp LICENSE NOTICE CHANGELOG.md "release/$name/"
 cp models/base.json models/fetch.sh "release/$name/models/"
 cp -R models/adapter models/adapter-fast "release/$name/models/"
 

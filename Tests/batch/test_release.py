@@ -62,8 +62,8 @@ def test_the_archive_holds_what_it_should(unpacked):
     adapters = {f"models/{adapter}/{file}" for adapter in ("adapter", "adapter-fast")
                 for file in ("adapter_config.json", "adapter_model.safetensors", "labels.json", "intentd.json",
                              "precision.json", "self_test.json")}
-    wanted = {"intentd", "LICENSE", "NOTICE", "CHANGELOG.md", "THIRD-PARTY-LICENCES", "sbom.cdx.json", "models/base.json",
-              "models/fetch.sh"} | adapters
+    wanted = {"intentd", "LICENSE", "NOTICE", "CHANGELOG.md", "THIRD-PARTY-LICENCES", "sbom.cdx.json",
+              "models/base.json", "models/fetch.sh"} | adapters
     assert wanted <= files, wanted - files
     assert not [file for file in files if file.endswith((".csv", ".gguf", ".swift")) or "models/base/" in file]
 

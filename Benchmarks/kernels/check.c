@@ -1,7 +1,8 @@
 // Holds every level that this processor can run against its plain twin, and the twins against double arithmetic.
 //
-//   kernels check      exit status 1 and a line for each failure (the first twenty) if a bound does not hold
-//   kernels roofline   the benchmark, see roofline.c
+//   kernels check [LEVEL]   exit status 1 and a line for each failure (the first twenty) if a bound does not hold;
+//                           all levels that run here, or one
+//   kernels roofline        the benchmark, see roofline.c
 //
 // Build with build.sh; no library but libm and pthreads.
 
@@ -461,13 +462,14 @@ static void check_attention(const ck_kernels *t) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "roofline") == 0) return roofline(argc - 1, argv + 1);
-    if (argc != 2 || strcmp(argv[1], "check") != 0) {
-        fprintf(stderr, "usage: %s check | roofline [SECONDS [FORMAT]]\n", argv[0]);
+    if (argc < 2 || argc > 3 || strcmp(argv[1], "check") != 0) {
+        fprintf(stderr, "usage: %s check [LEVEL] | roofline [SECONDS [FORMAT [LEVEL]]]\n", argv[0]);
         return 2;
     }
     int run = 0;
     for (int level = 0; level < CK_LEVEL_COUNT; level++) {
         const char *name = ck_level_name((ck_level)level);
+        if (argc > 2 && strcmp(argv[2], name) != 0) continue;
         if (!ck_level_available((ck_level)level)) {
             printf("%s: not available here, NOT checked\n", name);
             continue;
@@ -485,5 +487,5 @@ int main(int argc, char **argv) {
         run++;
     }
     printf("%d levels, %ld checks, %ld failed\n", run, checks, failures);
-    return failures != 0;
+    return failures != 0 || run == 0;
 }

@@ -1,7 +1,8 @@
 // How much of the processor the products use: each GEMM shape of Gemma 3 270M in each format, on one thread and on two,
 // beside the peak of the instructions they are made of, measured by a loop without memory in the same run.
 //
-//   kernels roofline [SECONDS [FORMAT]]    time for each entry, default 0.15; f32, bf16, int8 or nf4 only
+//   kernels roofline [SECONDS [FORMAT [LEVEL]]]    time for each entry, default 0.15; f32, bf16, int8 or nf4 only; one
+//                                                  level only
 //
 // Times are of the threads' own processor clocks, the best of several rounds: other work on the machine takes cores and
 // caches away, but its time does not count.
@@ -21,7 +22,14 @@
 /// Multiply-adds a second of a loop in registers, on one thread. 0: not known for this level.
 typedef double (*peak)(void);
 
-enum { LOOPS = 1000000, ROUNDS = 7 };
+enum {
+    LOOPS = 1000000,
+    ROUNDS = 7,
+    /// A cold round goes over 192 MB of weights whatever the budget.
+    COLD_ROUNDS = 3,
+    /// Cold weights are not timed beyond these rows: their time is the products' by then.
+    MOST_COLD_ROWS = 128,
+};
 
 #if defined(__x86_64__)
 
@@ -166,7 +174,8 @@ static double time_calls(work w, int threads, double budget) {
     w.calls = (int32_t)fmin(fmax(budget / ROUNDS / w.elapsed, 1), 1e6);
     w.calls = (w.calls + w.copies - 1) / w.copies * w.copies;
     double fastest = INFINITY;
-    for (int round = 0; round < ROUNDS; round++) {
+    const int rounds = w.copies > 1 ? COLD_ROUNDS : ROUNDS;
+    for (int round = 0; round < rounds; round++) {
         work parts[2] = {w, w};
         double slowest = 0;
         if (threads == 1) {
@@ -194,12 +203,13 @@ int roofline(int argc, char **argv) {
         const char *name;
         int32_t n, k;
     } shapes[] = {{"qkv", 1536, 640}, {"o", 640, 1024}, {"gate+up", 4096, 640}, {"down", 640, 2048}};
-    static const int32_t row_counts[] = {1, 4, 14, 32, 128};
+    static const int32_t row_counts[] = {1, 4, 14, 32, 64, 128, 448};
     const double budget = argc > 1 ? atof(argv[1]) : 0.15;
     printf("Memory, one thread, reading: %.1f GB/s\n", read_bandwidth() * 1e-9);
     for (int level = CK_LEVEL_GENERIC + 1; level < CK_LEVEL_COUNT; level++) {
         if (!ck_level_available((ck_level)level)) continue;
         const ck_kernels *t = ck_select(ck_level_name((ck_level)level));
+        if (argc > 3 && strcmp(argv[3], t->name) != 0) continue;
         for (int32_t format = CK_F32; format <= CK_NF4; format++) {
             if (argc > 2 && strcmp(argv[2], format_name(format)) != 0) continue;
             const peak loop = peak_of(t, format);
@@ -242,6 +252,10 @@ int roofline(int argc, char **argv) {
                     work w = {t, matrices, 1, rows, 0, ck_panels(n), prepared, ldx, y, 0, NULL, 0};
                     printf("| %s [%d, %d] | %d ", shapes[s].name, n, k, rows);
                     for (int cold = 0; cold < 2; cold++) {
+                        if (cold && rows > MOST_COLD_ROWS) {
+                            printf("| | | | ");
+                            continue;
+                        }
                         w.copies = cold ? copies : 1;
                         for (int threads = 1; threads <= 2; threads++) {
                             const double time = time_calls(w, threads, budget);

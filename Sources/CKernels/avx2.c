@@ -22,6 +22,8 @@
 
 // MARK: Vocabulary
 
+#define IN_REGISTER(x) (void)(x)
+
 typedef __m256 vf;
 typedef __m256i vi;
 enum { V_WIDTH = 8 };
@@ -36,6 +38,7 @@ CK_INLINE vf v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 CK_INLINE vf v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 /// a * b + c
 CK_INLINE vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+CK_INLINE vf v_add_product(vf a, vf b, vf c) { return v_fma(a, b, c); }
 /// c - a * b
 CK_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 /// Both return b if either is NaN.
@@ -140,6 +143,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
 #define CHAINED 1
+enum { QUANTISED_PANELS = 1 };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes, behind which its values lie, to [16][16][4] weights. Each 32 bytes hold a step of
@@ -198,7 +202,7 @@ CK_INLINE void chain(
 }
 
 /// Exact integer sums of one unit of inputs, then one scaling each, unit after unit.
-CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums, int first) {
+CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums) {
     const char *values = part.values, *w = part.weights;
     for (int32_t unit = 0; unit < part.units; unit++) {
         vi totals[TILE_ROWS][2];
@@ -216,17 +220,18 @@ CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float
                 float *sum = sums + r * CK_PANEL + v * V_WIDTH;
                 vf factor = v_set1(*(const float *)(scales + r * part.stride));
                 if (decoded) factor = v_mul(weight_scale, factor);
-                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, first && unit == 0 ? v_zero() : v_load(sum)));
+                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, v_load(sum)));
             }
         }
     }
 }
 
-static void quantised_rows(int rows, run part, int decoded, float *sums, int first) {
+static void quantised_rows(int rows, int panels, run part, int decoded, float *sums) {
+    (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, 1, sums, first);                                                       \
-        else quantised_tile(ROWS, part, 0, sums, first);                                                               \
+        if (decoded) quantised_tile(ROWS, part, 1, sums);                                                              \
+        else quantised_tile(ROWS, part, 0, sums);                                                                      \
         break;
     switch (rows) { TILE_CASES }
 #undef CASE

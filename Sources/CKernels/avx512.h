@@ -7,6 +7,13 @@
 
 // MARK: Vocabulary
 
+// CK_EMULATED: this file is compiled with its intrinsics emulated on a processor without AVX-512, to test it there.
+#if defined(CK_EMULATED)
+#define IN_REGISTER(x) (void)(x)
+#else
+#define IN_REGISTER(x) __asm__("" : "+v"(x))
+#endif
+
 typedef __m512 vf;
 typedef __m512i vi;
 enum { V_WIDTH = 16 };
@@ -21,6 +28,16 @@ CK_INLINE vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 CK_INLINE vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 /// a * b + c
 CK_INLINE vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+/// The same, in the register of c. Compilers also choose the form that overwrites a, and then move all sums of a tile
+/// from register to register, and to memory and back.
+CK_INLINE vf v_add_product(vf a, vf b, vf c) {
+#if defined(CK_EMULATED)
+    return v_fma(a, b, c);
+#else
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
+#endif
+}
 /// c - a * b
 CK_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 /// Both return b if either is NaN.
@@ -102,21 +119,25 @@ CK_INLINE void store_bf16(void *target, vf values) {
 
 // MARK: Products
 
-// A tile of 14 rows and 2 panels: 28 sums, 2 weights, an activation. Of quantised products, 14 rows and one panel:
-// 14 integer and 14 finished sums.
-enum { TILE_ROWS = 14, BF16_TILE_ROWS = 14, FLOAT_PANELS = 2, WIDE_ROWS = 14 };
+// A tile of 14 rows and 2 panels: 28 sums, 2 weights, an activation.
+// Widening bf16 takes one more.
+enum { TILE_ROWS = 14, BF16_TILE_ROWS = BF16_PAIRS ? 14 : 13, FLOAT_PANELS = 2, WIDE_ROWS = 14 };
 #define TILE_CASES                                                                                                     \
     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
 #define BF16_TILE_CASES TILE_CASES
 #define WIDE_CASES TILE_CASES
 
 #if BF16_PAIRS
-/// Denormal inputs and results count as zero; the two products are added one after the other, each sum rounded.
-CK_INLINE vf v_dot_bf16(vf sums, const char *x, const char *weights) {
+CK_INLINE vi v_pairs(const char *pairs) { return _mm512_loadu_si512(pairs); }
+
+CK_INLINE vi v_pair(const char *x) {
     int32_t pair;
     memcpy(&pair, x, 4);
-    return _mm512_dpbf16_ps(sums, (__m512bh)vi_set1(pair), (__m512bh)_mm512_loadu_si512(weights));
+    return vi_set1(pair);
 }
+
+/// Denormal inputs and results count as zero; the two products are added one after the other, each sum rounded.
+CK_INLINE vf v_dot_bf16(vf sums, vi x, vi weights) { return _mm512_dpbf16_ps(sums, (__m512bh)x, (__m512bh)weights); }
 #else
 CK_INLINE vf v_bf16_even(const void *pairs) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(pairs), 16));
@@ -134,6 +155,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef uint8_t weight_t;
 typedef uint8_t weight_byte_t;
 #define CHAINED 0
+enum { QUANTISED_PANELS = 2 };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 128, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values plus 128. Each 64 bytes hold two steps of inputs, one in the low
@@ -162,41 +184,57 @@ static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
 
 #include "quantised_products.h"
 
-/// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
-CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums, int first) {
-    const char *values = part.values, *w = part.weights;
-    vf results[TILE_ROWS];
-    CK_UNROLL for (int r = 0; r < rows; r++) results[r] = first ? v_zero() : v_load(sums + r * CK_PANEL);
+/// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit. Each activation is
+/// loaded once for both panels and each weight once for 14 rows: 16 loads for 28 multiplications, so that these and not
+/// the loads are the bound where a processor does one or two of each in a cycle.
+CK_INLINE void quantised_tile(const int rows, const int panels, run part, const int decoded, float *sums) {
+    const char *bases[BASES], *w = part.weights;
+    set_bases(rows, bases, part.values, part.stride);
     for (int32_t unit = 0; unit < part.units; unit++) {
-        vi totals[TILE_ROWS];
-        CK_UNROLL for (int r = 0; r < rows; r++)
-            totals[r] = vi_set1(*(const int32_t *)(part.offsets + 4 * unit + r * part.stride));
+        vi totals[TILE_ROWS][QUANTISED_PANELS];
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            const vi start = vi_set1(*(const int32_t *)(part.offsets + 4 * unit + r * part.stride));
+            CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = start;
+        }
         const int32_t steps = unit_steps(&part, unit);
-        CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4, w += 64) {
-            const vi weights = _mm512_loadu_si512(w);
-            if (!decoded) ck_prefetch(w);
+        CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, w += 64) {
+            vi weights[QUANTISED_PANELS];
+            CK_UNROLL for (int p = 0; p < panels; p++) {
+                weights[p] = _mm512_loadu_si512(w + p * part.weight_stride);
+                if (!decoded) ck_prefetch(w + p * part.weight_stride);
+            }
             CK_UNROLL for (int r = 0; r < rows; r++) {
                 int32_t four;
-                memcpy(&four, values + r * part.stride, 4);
-                totals[r] = _mm512_dpbusd_epi32(totals[r], weights, vi_set1(four));
+                memcpy(&four, row_at(bases, r, part.stride), 4);
+                vi x = vi_set1(four);
+                if (panels > 1) IN_REGISTER(x);
+                CK_UNROLL for (int p = 0; p < panels; p++)
+                    totals[r][p] = _mm512_dpbusd_epi32(totals[r][p], weights[p], x);
             }
+            advance_bases(rows, bases, 4);
         }
         const char *scales = unit_scale(&part, unit);
-        const vf weight_scale = decoded ? v_load(unit_weight_scales(&part, unit)) : v_zero();
-        CK_UNROLL for (int r = 0; r < rows; r++) {
-            vf factor = v_set1(*(const float *)(scales + r * part.stride));
-            if (decoded) factor = v_mul(weight_scale, factor);
-            results[r] = v_fma(v_from_int(totals[r]), factor, results[r]);
+        CK_UNROLL for (int p = 0; p < panels; p++) {
+            const float *weight_scales = (const float *)((const char *)unit_weight_scales(&part, unit)
+                                                         + p * part.scale_stride);
+            const vf weight_scale = decoded ? v_load(weight_scales) : v_zero();
+            CK_UNROLL for (int r = 0; r < rows; r++) {
+                float *sum = sums + r * SUMS_STRIDE + p * CK_PANEL;
+                vf factor = v_set1(*(const float *)(scales + r * part.stride));
+                if (decoded) factor = v_mul(weight_scale, factor);
+                v_store(sum, v_fma(v_from_int(totals[r][p]), factor, v_load(sum)));
+            }
         }
     }
-    CK_UNROLL for (int r = 0; r < rows; r++) v_store(sums + r * CK_PANEL, results[r]);
 }
 
-static void quantised_rows(int rows, run part, int decoded, float *sums, int first) {
+static void quantised_rows(int rows, int panels, run part, int decoded, float *sums) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, 1, sums, first);                                                       \
-        else quantised_tile(ROWS, part, 0, sums, first);                                                               \
+        if (panels == 1 && decoded) quantised_tile(ROWS, 1, part, 1, sums);                                            \
+        else if (panels == 1) quantised_tile(ROWS, 1, part, 0, sums);                                                  \
+        else if (decoded) quantised_tile(ROWS, 2, part, 1, sums);                                                      \
+        else quantised_tile(ROWS, 2, part, 0, sums);                                                                   \
         break;
     switch (rows) { TILE_CASES }
 #undef CASE

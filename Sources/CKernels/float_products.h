@@ -3,13 +3,33 @@
 //   FLOAT_PANELS, WIDE_ROWS: panels of a tile of few rows, so that enough sums are under way to hide the latency of a
 //   multiply-add, and the most rows of such a tile;
 //   TILE_CASES, BF16_TILE_CASES, WIDE_CASES: CASE(1), CASE(2), ... up to those rows;
+//   IN_REGISTER(x): keeps a repeated activation in a register, where the compiler would load it for each panel anew; or
+//   nothing; v_add_product(a, b, sums): a * b + sums, to the register of sums;
 //   BF16_PAIRS: 0, and `v_bf16_even`, `v_bf16_odd` give elements 0 or 1 of V_WIDTH pairs of bf16 as f32; or 1, and
-//   `v_dot_bf16(sums, x, weights)` adds the products of a pair at x and V_WIDTH pairs.
+//   `v_dot_bf16(sums, x, weights)` adds the products of V_WIDTH pairs, and `v_pair(x)` repeats the pair at x.
 //
 // Layout of a panel: CK_F32 [k][16]; CK_BF16 [k / 2][16][2], an odd k filled up with zeros.
 
 /// Vectors of a panel.
 enum { PANEL_VECTORS = CK_PANEL / V_WIDTH };
+
+/// A tile's rows are reached from every third row's address, by adding the distance of rows up to twice.
+enum { BASES = (TILE_ROWS + 2) / 3 };
+
+CK_INLINE void set_bases(const int rows, const char *bases[BASES], const char *first_row, ptrdiff_t stride) {
+    CK_UNROLL for (int b = 0; b < (rows + 2) / 3; b++) bases[b] = first_row + 3 * b * stride;
+}
+
+CK_INLINE void advance_bases(const int rows, const char *bases[BASES], ptrdiff_t bytes) {
+    CK_UNROLL for (int b = 0; b < (rows + 2) / 3; b++) {
+        bases[b] += bytes;
+        CK_OPAQUE(bases[b]);
+    }
+}
+
+CK_INLINE const char *row_at(const char *const bases[BASES], const int row, ptrdiff_t stride) {
+    return bases[row / 3] + row % 3 * stride;
+}
 
 /// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element
 /// is the same whatever the tile's shape.
@@ -26,28 +46,36 @@ CK_INLINE void float_tile(
         CK_UNROLL for (int v = 0; v < vectors; v++)
             sums[r][v] = first ? v_zero() : v_load(c + r * ldc + v * V_WIDTH);
     }
+    const char *bases[BASES];
+    set_bases(rows, bases, a, lda);
 // Vector v of what is at b, in any of the panels.
 #define WEIGHTS (b + v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * V_WIDTH * 4)
-#define ADD_PRODUCTS(INPUT)                                                                                            \
+#define ADD_PRODUCTS(BYTES)                                                                                            \
     CK_UNROLL for (int r = 0; r < rows; r++) {                                                                         \
-        vf x = v_set1(*(const float *)(a + r * lda + 4 * (INPUT)));                                                    \
-        CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(x, w[v], sums[r][v]);                           \
+        vf x = v_set1(*(const float *)(row_at(bases, r, lda) + (BYTES)));                                              \
+        if (vectors > 1) IN_REGISTER(x);                                                                               \
+        CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_add_product(x, w[v], sums[r][v]);                   \
     }
     if (!bf16) {
         CK_UNROLL_TWICE for (int32_t i = 0; i < k; i++, b += ldb) {
             vf w[MOST];
             CK_UNROLL for (int p = 0; p < panels; p++) ck_prefetch(b + p * panel_stride);
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_load((const float *)WEIGHTS);
-            ADD_PRODUCTS(i)
+            ADD_PRODUCTS(0)
+            advance_bases(rows, bases, 4);
         }
     } else {
 #if BF16_PAIRS
         CK_UNROLL_TWICE for (int32_t i = 0; i < k; i += 2, b += CK_PANEL * 4) {
+            vi w[MOST];
             CK_UNROLL for (int p = 0; p < panels; p++) ck_prefetch(b + p * panel_stride);
+            CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_pairs(WEIGHTS);
             CK_UNROLL for (int r = 0; r < rows; r++) {
-                CK_UNROLL for (int v = 0; v < vectors; v++)
-                    sums[r][v] = v_dot_bf16(sums[r][v], a + r * lda + 2 * i, WEIGHTS);
+                vi x = v_pair(row_at(bases, r, lda));
+                if (vectors > 1) IN_REGISTER(x);
+                CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_dot_bf16(sums[r][v], x, w[v]);
             }
+            advance_bases(rows, bases, 4);
         }
 #else
         int32_t i = 0;
@@ -55,13 +83,14 @@ CK_INLINE void float_tile(
         for (; i + 2 <= k; i += 2, b += CK_PANEL * 4) {
             CK_UNROLL for (int p = 0; p < panels; p++) ck_prefetch(b + p * panel_stride);
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(WEIGHTS);
-            ADD_PRODUCTS(i)
+            ADD_PRODUCTS(0)
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_odd(WEIGHTS);
-            ADD_PRODUCTS(i + 1)
+            ADD_PRODUCTS(4)
+            advance_bases(rows, bases, 8);
         }
         if (i < k) {
             CK_UNROLL for (int v = 0; v < vectors; v++) w[v] = v_bf16_even(WEIGHTS);
-            ADD_PRODUCTS(i)
+            ADD_PRODUCTS(0)
         }
 #endif
     }

@@ -10,6 +10,10 @@
 #define CK_INLINE static inline __attribute__((always_inline))
 #define CK_UNUSED __attribute__((unused))
 
+/// Hides where an address comes from. Compilers otherwise keep one for each row of a tile, more than there are
+/// registers, and load them back from the stack for every multiply-add.
+#define CK_OPAQUE(address) __asm__("" : "+r"(address))
+
 /// Activations are held in -8191...8191 where products multiply 16-bit integers: 64 products with NF4 values of
 /// magnitude 4095, or 1024 with int8 weights, stay below 2^31.
 enum { CK_LIMIT_WORD = 8191, CK_LIMIT_BYTE = 127 };

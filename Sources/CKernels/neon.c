@@ -19,6 +19,8 @@
 
 // MARK: Vocabulary
 
+#define IN_REGISTER(x) (void)(x)
+
 typedef float32x4_t vf;
 typedef int32x4_t vi;
 enum { V_WIDTH = 4 };
@@ -33,6 +35,7 @@ CK_INLINE vf v_mul(vf a, vf b) { return vmulq_f32(a, b); }
 CK_INLINE vf v_div(vf a, vf b) { return vdivq_f32(a, b); }
 /// a * b + c
 CK_INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+CK_INLINE vf v_add_product(vf a, vf b, vf c) { return v_fma(a, b, c); }
 /// c - a * b
 CK_INLINE vf v_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 /// Both return NaN if either is NaN.
@@ -126,6 +129,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
 #define CHAINED 0
+enum { QUANTISED_PANELS = 1 };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values. Each 64 bytes hold two steps of inputs, one in the low and one
@@ -154,9 +158,9 @@ static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
 #include "quantised_products.h"
 
 /// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
-CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums, int first) {
+CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums) {
     const char *values = part.values;
-    const int8_t *w = part.weights;
+    const int8_t *w = (const int8_t *)part.weights;
     for (int32_t unit = 0; unit < part.units; unit++) {
         vi totals[TILE_ROWS][PANEL_VECTORS];
         CK_UNROLL for (int r = 0; r < rows; r++) {
@@ -182,17 +186,18 @@ CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float
                 float *sum = sums + r * CK_PANEL + v * V_WIDTH;
                 vf factor = v_set1(*(const float *)(scales + r * part.stride));
                 if (decoded) factor = v_mul(weight_scale, factor);
-                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, first && unit == 0 ? v_zero() : v_load(sum)));
+                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, v_load(sum)));
             }
         }
     }
 }
 
-static void quantised_rows(int rows, run part, int decoded, float *sums, int first) {
+static void quantised_rows(int rows, int panels, run part, int decoded, float *sums) {
+    (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, 1, sums, first);                                                       \
-        else quantised_tile(ROWS, part, 0, sums, first);                                                               \
+        if (decoded) quantised_tile(ROWS, part, 1, sums);                                                              \
+        else quantised_tile(ROWS, part, 0, sums);                                                                      \
         break;
     switch (rows) { TILE_CASES }
 #undef CASE

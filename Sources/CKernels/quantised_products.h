@@ -4,6 +4,7 @@
 //   [k / DEPTH_STEP][16][DEPTH_STEP];
 //   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
 //   CHAINED: whether steps are multiplied in chains (see `internal.h`);
+//   QUANTISED_PANELS: panels of a register tile;
 //   weight_t: type of a decoded weight; CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
 //   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.
@@ -121,22 +122,29 @@ static ck_status pack_panel_nf4(
 
 // MARK: Products
 
-/// One panel's products over a run of inputs, which falls into units that share all scales: groups of activations, or
-/// blocks of NF4 weights.
+/// The products of one panel, or QUANTISED_PANELS, over a run of inputs, which falls into units that share all scales:
+/// groups of activations, or blocks of NF4 weights.
 typedef struct run {
     /// Row 0's values, scale and (SUMS) offset of the sum at the run's start. A scale serves `scale_units` units.
     const char *values, *scales, *offsets;
     /// Bytes from row to row of all three.
     ptrdiff_t stride;
     /// Weights in the form that products read, and their scales by unit (NF4).
-    const void *weights;
-    const char *weight_scales;
+    const char *weights, *weight_scales;
+    /// Bytes from panel to panel of both.
+    size_t weight_stride, scale_stride;
     /// CHAINED: 16 starts of sums by unit.
     const int32_t *starts;
     int32_t units, scale_units;
     /// Inputs over DEPTH_STEP, of a unit and of the last unit.
     int32_t steps, last_steps;
 } run;
+
+enum {
+    /// Sums of a row: those of each panel of a tile.
+    SUMS_STRIDE = QUANTISED_PANELS * CK_PANEL,
+};
+_Static_assert(!CHAINED || QUANTISED_PANELS == 1, "a run has the starts of one panel");
 
 CK_INLINE int32_t unit_steps(const run *part, int32_t unit) {
     return unit + 1 < part->units ? part->steps : part->last_steps;
@@ -150,12 +158,12 @@ CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit) {
     return (const float *)(part->weight_scales + (size_t)unit * NF4_BLOCK_BYTES);
 }
 
-/// Up to TILE_ROWS rows of one panel over one run: exact integer sums of each unit, scaled once and added to `sums` in
-/// order. `decoded`: NF4; `first`: start from zero.
-static void quantised_rows(int rows, run part, int decoded, float *sums, int first);
+/// Up to TILE_ROWS rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
+/// `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
+static void quantised_rows(int rows, int panels, run part, int decoded, float *sums);
 
 /// All rows, tile by tile.
-CK_INLINE void multiply_run(run part, int32_t rows, int decoded, float *sums, int first) {
+CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded, float *sums) {
     const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
     for (int32_t tile = 0; tile < tiles; tile++) {
         const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
@@ -163,47 +171,53 @@ CK_INLINE void multiply_run(run part, int32_t rows, int decoded, float *sums, in
         own.values += from * part.stride;
         own.scales += from * part.stride;
         own.offsets += from * part.stride;
-        quantised_rows(count, own, decoded, sums + from * CK_PANEL, first);
+        quantised_rows(count, panels, own, decoded, sums + from * SUMS_STRIDE);
     }
 }
 
-static void int8_panel(
-    const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, const char *panel, float *sums) {
+static void int8_panels(
+    const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, int32_t panels, const char *panel,
+    float *sums) {
     const int32_t k = matrix->k, group = ck_min(matrix->group, k), groups = ck_groups(k, group);
     const int32_t last = k - (groups - 1) * group;
     const int32_t *starts = (const int32_t *)(panel + int8_weight_bytes(k)) + CK_PANEL;
     const run all = {
-        x + value_offset(k, group), x, x + scale_bytes(k, group), ldx, panel, NULL, starts, groups, 1,
-        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP};
-    multiply_run(all, rows, 0, sums, 1);
+        x + value_offset(k, group), x, x + scale_bytes(k, group), ldx, panel, panel,
+        panel_bytes(CK_INT8, k, group), 0, starts, groups, 1, (group + DEPTH_STEP - 1) / DEPTH_STEP,
+        (last + DEPTH_STEP - 1) / DEPTH_STEP};
+    multiply_run(all, rows, panels, 0, sums);
 }
 
 /// Blocks that are decoded at a time: at most 16 KiB of weights, which the caches keep near for all tiles. Each run of
 /// blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
-enum { DECODED_BLOCKS = 16 };
+enum { DECODED_BLOCKS = 16 / QUANTISED_PANELS, DECODED_BYTES = DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL };
 
-static void nf4_panel(
-    const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, const char *panel, float *sums) {
+static void nf4_panels(
+    const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, int32_t panels, const char *panel,
+    float *sums) {
     const int32_t k = matrix->k, group = matrix->group, blocks = k / CK_NF4_BLOCK;
     const int32_t group_blocks = group / CK_NF4_BLOCK, steps = CK_NF4_BLOCK / DEPTH_STEP;
-    _Alignas(64) weight_t weights[DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL];
+    const size_t stride = panel_bytes(CK_NF4, k, group);
+    _Alignas(64) weight_t weights[QUANTISED_PANELS * DECODED_BYTES];
     _Alignas(64) int32_t starts[CHAINED ? DECODED_BLOCKS * CK_PANEL : 1];
     for (int32_t block = 0, units; block < blocks; block += units) {
         // A run ends where a group does, so that its first unit starts a scale.
         const int32_t rest = group_blocks - block % group_blocks, whole = DECODED_BLOCKS / group_blocks * group_blocks;
         units = ck_min(blocks - block, whole > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
         const char *packed = panel + (size_t)block * NF4_BLOCK_BYTES;
-        for (int32_t unit = 0; unit < units; unit++) {
-            const uint8_t *codes = (const uint8_t *)packed + (size_t)unit * NF4_BLOCK_BYTES + CK_PANEL * 4;
-            decode_nf4(codes, weights + unit * CK_NF4_BLOCK * CK_PANEL);
-            for (int32_t j = 0; CHAINED && j < CK_PANEL; j++)
-                starts[unit * CK_PANEL + j] = -CK_LIMIT_CHAIN * ((const int16_t *)(codes + NF4_CODE_BYTES))[j];
+        for (int32_t p = 0; p < panels; p++) {
+            const uint8_t *codes = (const uint8_t *)packed + (size_t)p * stride + CK_PANEL * 4;
+            for (int32_t unit = 0; unit < units; unit++, codes += NF4_BLOCK_BYTES) {
+                decode_nf4(codes, weights + p * DECODED_BYTES + unit * CK_NF4_BLOCK * CK_PANEL);
+                for (int32_t j = 0; CHAINED && j < CK_PANEL; j++)
+                    starts[unit * CK_PANEL + j] = -CK_LIMIT_CHAIN * ((const int16_t *)(codes + NF4_CODE_BYTES))[j];
+            }
         }
         const run part = {
             x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t), x + 4 * (block / group_blocks),
-            x + 2 * scale_bytes(k, group) + 4 * (size_t)block, ldx, weights, packed, starts,
-            units, group_blocks, steps, steps};
-        multiply_run(part, rows, 1, sums, block == 0);
+            x + 2 * scale_bytes(k, group) + 4 * (size_t)block, ldx, (const char *)weights, packed, DECODED_BYTES,
+            stride, starts, units, group_blocks, steps, steps};
+        multiply_run(part, rows, panels, 1, sums);
     }
 }
 
@@ -211,23 +225,23 @@ static void quantised_gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
     int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
     const size_t stride = panel_bytes(matrix->format, matrix->k, matrix->group);
-    _Alignas(64) float sums[CHUNK_ROWS * CK_PANEL];
+    _Alignas(64) float sums[CHUNK_ROWS * SUMS_STRIDE];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row);
         const char *values = (const char *)x + row * ldx;
-        for (int32_t panel = first_panel; panel < last_panel; panel++) {
+        for (int32_t panel = first_panel, panels; panel < last_panel; panel += panels) {
+            panels = panel + QUANTISED_PANELS <= last_panel ? QUANTISED_PANELS : 1;
             const char *weights = (const char *)matrix->data + (size_t)panel * stride;
-            const int32_t out = panel * CK_PANEL;
-            const float *scales = NULL;
-            if (matrix->format == CK_INT8) {
-                int8_panel(matrix, values, ldx, rows, weights, sums);
-                scales = (const float *)(weights + int8_weight_bytes(matrix->k));
-            } else {
-                nf4_panel(matrix, values, ldx, rows, weights, sums);
-            }
-            for (int32_t r = 0; r < rows; r++) {
-                store_row(
-                    y + (row + r) * ldy + out, sums + r * CK_PANEL, scales, ck_min(CK_PANEL, matrix->n - out), flags);
+            memset(sums, 0, (size_t)rows * SUMS_STRIDE * sizeof *sums);
+            if (matrix->format == CK_INT8) int8_panels(matrix, values, ldx, rows, panels, weights, sums);
+            else nf4_panels(matrix, values, ldx, rows, panels, weights, sums);
+            for (int32_t p = 0; p < panels; p++) {
+                const int32_t out = (panel + p) * CK_PANEL, count = ck_min(CK_PANEL, matrix->n - out);
+                const char *scales = weights + (size_t)p * stride + int8_weight_bytes(matrix->k);
+                for (int32_t r = 0; r < rows; r++)
+                    store_row(
+                        y + (row + r) * ldy + out, sums + r * SUMS_STRIDE + p * CK_PANEL,
+                        matrix->format == CK_INT8 ? (const float *)scales : NULL, count, flags);
             }
         }
     }

@@ -87,19 +87,22 @@ let package = Package(
                 "startup.py", "stolen_core.py",
             ],
             swiftSettings: swiftSettings),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
-            name: "SentencePieceTests", dependencies: ["SentencePiece", "SentencePieceOracle"],
+            name: "SentencePieceTests", dependencies: ["SentencePiece", "SentencePieceOracle", "TestSupport"],
             swiftSettings: swiftSettings),
-        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CheckpointTests", dependencies: ["Checkpoint", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: swiftSettings),
-        .testTarget(name: "EngineTests", dependencies: ["Engine"], swiftSettings: swiftSettings),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntentServerTests",
             dependencies: [
-                "Batching", "IntentServer", .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "Batching", "IntentServer", "TestSupport", .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: swiftSettings),
-        .testTarget(name: "IntentCLITests", dependencies: ["IntentCLI"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "IntentCLITests", dependencies: ["IntentCLI", "TestSupport"], swiftSettings: swiftSettings),
     ]
 )

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Checkpoint
@@ -85,7 +86,7 @@ import Testing
     @Test func aBaseThatDoesNotReadIsSaid() throws {
         // q_proj is there, but as whole numbers.
         let folder = try TemporaryFolder()
-        try folder.copy(Fixtures.path("checkpoint/peft/base/config.json"), as: "config.json")
+        try folder.copy(Fixtures.path("checkpoint/peft/base/config.json"), to: "config.json")
         var writer = try FileWriter(creating: folder.path + "/model.safetensors")
         let names = ["model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.weight"]
         let contents = names.map { name in

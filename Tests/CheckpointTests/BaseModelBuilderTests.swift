@@ -1,4 +1,5 @@
 import Crypto
+import TestSupport
 import Testing
 
 @testable import Checkpoint
@@ -225,10 +226,10 @@ import Testing
 
     @Test func aFolderThatOnlySaysItIsInFourBitsIsRefused() throws {
         let folder = try TemporaryFolder()
-        try folder.copy(Fixtures.path("checkpoint/plain"), as: "model")
+        try folder.copy(Fixtures.path("checkpoint/plain"), to: "model")
         let path = folder.path + "/model"
         try FileSystem.remove(path + "/config.json")
-        try folder.copy(Fixtures.path("checkpoint/nf4/config.json"), as: "model/config.json")
+        try folder.copy(Fixtures.path("checkpoint/nf4/config.json"), to: "model/config.json")
         #expect(throws: ModelBuildError.notQuantized(path: path)) {
             try BaseModelBuilder(.path(path), output: folder.path + "/base").build()
         }
@@ -260,7 +261,7 @@ import Testing
 
     @Test func aSourceIsNeverItsOwnOutput() throws {
         let folder = try TemporaryFolder()
-        try folder.copy(Fixtures.path("checkpoint/nf4"), as: "model")
+        try folder.copy(Fixtures.path("checkpoint/nf4"), to: "model")
         let path = folder.path + "/model"
         #expect(throws: ModelBuildError.sourceIsOutput(path: path + "/.")) {
             try BaseModelBuilder(.path(path + "/."), output: path).build()

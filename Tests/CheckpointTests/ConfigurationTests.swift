@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Checkpoint
@@ -84,7 +85,7 @@ import Testing
 @Suite struct CheckpointFolderTests {
     private static func folder(_ names: [String: [UInt8]] = [:]) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
-        try folder.copy(Fixtures.path("checkpoint/peft/base/config.json"), as: "config.json")
+        try folder.copy(Fixtures.path("checkpoint/peft/base/config.json"), to: "config.json")
         for (name, bytes) in names { try folder.write(name, bytes) }
         return folder
     }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Checkpoint
@@ -150,7 +151,7 @@ import Testing
         let example = try Self.example("checkpoint/sharded/model.safetensors.index.json")
         let folder = try TemporaryFolder()
         for shard in ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] {
-            try folder.copy(Fixtures.path("checkpoint/sharded/" + shard), as: shard)
+            try folder.copy(Fixtures.path("checkpoint/sharded/" + shard), to: shard)
         }
         var mutator = Mutator(seed: Self.seed)
         var errors: Set<String> = []

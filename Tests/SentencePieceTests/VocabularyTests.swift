@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import SentencePiece
@@ -134,9 +135,9 @@ import Testing
     }
 
     @Test func aFileBeyondTheLimitIsNotRead() throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("intentd-\(UUID().uuidString).model")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try Data().write(to: file)
+        let folder = try TemporaryFolder()
+        let file = folder.url("large.model")
+        try folder.write("large.model", "")
         // Without content on the disk: the size alone counts.
         let handle = try FileHandle(forWritingTo: file)
         try handle.truncate(atOffset: UInt64(ModelProto.fileLimit) + 1)

@@ -97,7 +97,7 @@ struct ServeOptions: ParsableArguments {
     ) throws(ValidationError) -> ServerConfiguration {
         let file = config ?? environment["INTENTD_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         let settings = try Settings(file: file, names: Self.names, environment: environment)
-        var result = ServerConfiguration(model: try model.loadOptions(environment: settings.values))
+        var result = ServerConfiguration(model: try model.loadOptions(settings))
         result.host = host ?? settings.text("host") ?? result.host
         result.port = try settings.integer(port, "port", in: 0...65_535) ?? result.port
         result.latencyBound = try settings.duration(

@@ -1,10 +1,9 @@
 import ArgumentParser
 import Engine
-import FoundationEssentials
 
 /// Which model to load and how to run it: the options that every command with an engine takes.
 ///
-/// A flag wins over the environment variable of the same meaning, that over the default.
+/// Each is also a variable and a setting of the configuration file of `serve`; see ``Settings``.
 struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Model folder: base/ and adapter/, a PEFT folder, or a transformers folder with a head. "
         + "Environment: INTENTD_MODEL. (default: models)", valueName: "dir"))
@@ -30,47 +29,20 @@ struct ModelOptions: ParsableArguments {
         + "Environment: INTENTD_INSTRUCTION_SET. (default: this processor's best)", valueName: "name"))
     var instructionSet: String?
 
-    /// The engine's options: flags first, then `environment`, then defaults.
-    /// - Parameter environment: variables by name; a caller with a configuration file merges its values in.
-    /// - Throws: `ValidationError` naming the flag or variable and what it may hold.
-    func loadOptions(
-        environment: [String: String] = ProcessInfo.processInfo.environment
-    ) throws(ValidationError) -> LoadOptions {
-        let setting = { (name: String) in environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        var options = LoadOptions(model: model ?? setting("INTENTD_MODEL") ?? "models")
-        options.base = base ?? setting("INTENTD_BASE")
-        options.adapter = switch adapter ?? setting("INTENTD_ADAPTER") {
+    /// The engine's options: flags over settings over defaults.
+    /// - Throws: `ValidationError` naming the flag, variable or setting that is wrong, and what it may hold.
+    func loadOptions(_ settings: Settings = .process) throws(ValidationError) -> LoadOptions {
+        var options = LoadOptions(model: model ?? settings.text("model") ?? "models")
+        options.base = base ?? settings.text("base")
+        options.adapter = switch adapter ?? settings.text("adapter") {
         case nil: .standard
         case "none": .none
         case .some(let name): .named(name)
         }
-        let namedPrecision = try Self.precision(setting("INTENTD_PRECISION"))
-        let namedThreads = try Self.threads(setting("INTENTD_THREADS"))
-        options.precision = (precision ?? namedPrecision).precision
-        options.threads = threads ?? namedThreads
-        if let threads, !Self.threadRange.contains(threads) {
-            throw ValidationError("--threads must be \(Self.threadRange.lowerBound) to \(Self.threadRange.upperBound)")
-        }
-        options.instructionSet = instructionSet ?? setting("INTENTD_INSTRUCTION_SET")
+        let choice = try settings.choice(precision, "precision", PrecisionChoice.names) { PrecisionChoice(rawValue: $0) }
+        options.precision = choice?.precision
+        options.threads = try settings.integer(threads, "threads", in: 1...1024)
+        options.instructionSet = instructionSet ?? settings.text("instruction-set")
         return options
-    }
-
-    private static let threadRange = 1...1024
-
-    private static func precision(_ value: String?) throws(ValidationError) -> PrecisionChoice {
-        guard let value else { return .auto }
-        guard let choice = PrecisionChoice(rawValue: value) else {
-            throw ValidationError("INTENTD_PRECISION must be one of \(PrecisionChoice.names)")
-        }
-        return choice
-    }
-
-    private static func threads(_ value: String?) throws(ValidationError) -> Int? {
-        guard let value else { return nil }
-        guard let count = Int(value), threadRange.contains(count) else {
-            throw ValidationError(
-                "INTENTD_THREADS must be a number from \(threadRange.lowerBound) to \(threadRange.upperBound)")
-        }
-        return count
     }
 }

@@ -24,7 +24,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: ConnectionTimer
     private var scheduled: (task: Scheduled<Void>, deadline: NIODeadline)?
     private var connection: ClientConnection?
-    private var keepAlive: KeepAliveHandler?
+    private var heads: RequestHeadHandler?
     private var closesAfterResponse = false
     private var startedResponse = false
     private var malformed: APIError?
@@ -51,9 +51,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             }
         }
         if let codec = try? pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self) {
-            let handler = KeepAliveHandler()
+            let handler = RequestHeadHandler()
             try? pipeline.addHandler(handler, position: .before(codec.handler))
-            keepAlive = handler
+            heads = handler
         }
         isCounted = true
         metrics.connectionOpened()
@@ -95,7 +95,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// A client that asks first is told to go on, unless its body is going to be refused anyway.
     private func answerExpectation(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
         guard let expectation = head.headerFields[.expect], expectation.lowercased() == "100-continue",
-            keepAlive?.allowsInformational ?? true,
+            heads?.allowsInformational ?? true,
             head.headerFields[.contentLength].flatMap({ Int($0) }) ?? 0 <= bodyLimit
         else { return }
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
@@ -110,7 +110,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// something is sent. An informational answer is what HTTP/1.1 allows at any time (RFC 9110, section 15.2): a
     /// client that is there skips it, one that is gone resets the connection, which cancels the request.
     private func probe(_ context: ChannelHandlerContext) {
-        guard timer.isAnswering, !startedResponse, keepAlive?.allowsInformational ?? false else { return }
+        guard timer.isAnswering, !startedResponse, heads?.allowsInformational ?? false else { return }
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
     }
 
@@ -120,7 +120,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             malformed = error == .headerOverflow
                 ? APIError(
                     code: .headersTooLarge, message: "the request's head is larger than \(limits.headerBytes) bytes")
-                : .malformed("this is not a valid HTTP/1.1 request")
+                : heads?.refusal ?? .malformed("this is not a valid HTTP/1.1 request")
         }
         context.fireErrorCaught(error)
     }

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 import Logging
 import ServiceLifecycle
 
@@ -30,10 +29,15 @@ struct FileWatcher: Service {
         paths.flatMap { path in
             let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
             return ([path] + names.sorted().map { path + "/" + $0 }).map { file in
-                var status = stat()
-                guard stat(file, &status) == 0 else { return "\(file) missing" }
-                return "\(file) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+                guard let found = try? FileManager.default.attributesOfItem(atPath: resolved(file)) else {
+                    return "\(file) missing"
+                }
+                let changed = (found[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate ?? 0
+                return "\(file) \(found[.systemFileNumber] ?? 0) \(found[.size] ?? 0) \(changed)"
             }
         }
     }
+
+    /// Where links lead to: a mounted secret is a link that is pointed elsewhere.
+    private static func resolved(_ file: String) -> String { URL(filePath: file).resolvingSymlinksInPath().path }
 }

@@ -52,7 +52,6 @@ public struct IntentService: Sendable {
         onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws {
         signal(SIGPIPE, SIG_IGN)
-        Self.raiseDescriptorLimit()
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? Self.eventLoops())
         let replacements = ReplacementRequests()
@@ -111,7 +110,7 @@ public struct IntentService: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: configuration.port), serverName: "intentd", backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(
-                    configuration.limits.connections, logger: Self.logger("connections", .warning))),
+                    connectionLimit(), logger: Self.logger("connections", .warning))),
             onServerRunning: { [logger] channel in
                 let port = channel.localAddress?.port ?? 0
                 logger.notice(
@@ -183,13 +182,17 @@ public struct IntentService: Sendable {
     /// Sockets cost little beside the model: one thread serves a small machine, two a large one.
     private static func eventLoops() -> Int { System.coreCount > 4 ? 2 : 1 }
 
-    /// Lets the process open as many files as the system allows it: each connection is one.
-    private static func raiseDescriptorLimit() {
-        var limit = rlimit()
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(resource, &limit)
+    /// Connections to take: as many as are asked for and the system has files for. Beyond its limit, accepting would
+    /// fail again and again, and nothing else could be opened: no adapter, no token file.
+    private func connectionLimit() -> Int {
+        let wanted = configuration.limits.connections
+        let limit = DescriptorLimit.raised().connections(wanted: wanted)
+        if limit < wanted {
+            logger.warning(
+                "fewer connections than asked for: the system's limit of open files is low",
+                metadata: ["asked": .stringConvertible(wanted), "taken": .stringConvertible(limit)])
+        }
+        return limit
     }
 }
 

@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("INTENTD_THREADS", "many", "INTENTD_THREADS must be a number from 1 to 1024"),
+        ("INTENTD_THREADS", "many", "INTENTD_THREADS must be a whole number, 1 to 1024"),
         ("INTENTD_PRECISION", "fp8", "INTENTD_PRECISION must be one of auto, reference, f32, bf16, int8, nf4"),
     ])
     func wrongVariablesEndWith64(name: String, value: String, reason: String) throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A model folder from the tiny Llama checkpoint and its tokenizer, and what transformers and sentencepiece say of some
 /// messages (Tests/oracle/cli_tiny.py).

@@ -1,12 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 @testable import IntentCLI
 
 struct LabelledMessagesTests {
     private func read(_ text: String, format: RecordFormat = .auto) throws -> [LabelledMessages.Row] {
-        let path = NSTemporaryDirectory() + "intentd-\(UUID().uuidString).csv"
-        try Data(text.utf8).write(to: URL(filePath: path))
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
+        let path = try folder.write("rows.csv", text)
         do {
             return try LabelledMessages(
                 path: path, format: format, textField: "text", labelField: "category", labels: ["a", "b"],

@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import Foundation
 import IntentServer
+import TestSupport
 import Testing
 
 @testable import IntentCLI
@@ -11,12 +12,9 @@ struct ServeOptionsTests {
     private func configuration(
         _ arguments: [String] = [], environment: [String: String] = [:], file: String? = nil
     ) throws -> ServerConfiguration {
+        let folder = try TemporaryFolder()
         var arguments = arguments
-        if let file {
-            let path = NSTemporaryDirectory() + "intentd-settings-" + UUID().uuidString
-            try Data(file.utf8).write(to: URL(filePath: path))
-            arguments += ["--config", path]
-        }
+        if let file { arguments += ["--config", try folder.write("settings", file)] }
         return try ServeOptions.parse(arguments).configuration(ModelOptions.parse([]), environment: environment)
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 struct ModelOptionsTests {
     private func load(_ arguments: [String], _ environment: [String: String] = [:]) throws -> LoadOptions {
-        try ModelOptions.parse(arguments).loadOptions(environment: environment)
+        try ModelOptions.parse(arguments).loadOptions(Settings(environment: environment))
     }
 
     private static let environment = [
@@ -48,6 +48,12 @@ struct ModelOptionsTests {
         ("INTENTD_THREADS", "0"), ("INTENTD_THREADS", "2000"), ("INTENTD_THREADS", "x"), ("INTENTD_PRECISION", "int4"),
     ])
     func wrongVariablesAreRefused(name: String, value: String) {
-        #expect(throws: ValidationError.self) { try load([], [name: value]) }
+        let error = #expect(throws: ValidationError.self) { try load([], [name: value]) }
+        #expect(error?.message.contains(name) ?? false)
+    }
+
+    @Test func aWrongFlagIsRefused() {
+        let error = #expect(throws: ValidationError.self) { try load(["--threads", "0"]) }
+        #expect(error?.message.contains("--threads") ?? false)
     }
 }

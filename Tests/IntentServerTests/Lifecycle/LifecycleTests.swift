@@ -2,6 +2,7 @@ import Foundation
 import HummingbirdTesting
 import Logging
 import ServiceLifecycle
+import TestSupport
 import Testing
 import UnixSignals
 
@@ -72,7 +73,7 @@ struct LifecycleTests {
     }
 
     @Test func watcherReportsAChangeOnceItRests() async throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let file = try folder.write("a", "1")
         let (changes, change) = AsyncStream.makeStream(of: Void.self)
         var watcher = FileWatcher(paths: { [folder.path] }) { change.yield() }
@@ -81,7 +82,7 @@ struct LifecycleTests {
             services: [watcher], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let task = Task { try await group.run() }
         try await Task.sleep(for: .milliseconds(100))
-        _ = try folder.write("a", "22")
+        try folder.write("a", "22")
         for await _ in changes { break }
         try FileManager.default.removeItem(atPath: file)
         for await _ in changes { break }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import HummingbirdTesting
+import TestSupport
 import Testing
 
 @testable import IntentServer
@@ -9,7 +10,7 @@ struct AuthenticationTests {
     private let token = "0123456789abcdef0123456789abcdef"
 
     @Test func healthIsOpenAndTheRestIsClosed() async throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         var service = TestService()
         service.authenticator = try Authenticator(path: try folder.write("tokens", token))
         try await service.routed { client in
@@ -37,15 +38,15 @@ struct AuthenticationTests {
     }
 
     @Test func reloadTakesNewTokensAndKeepsOldOnesOnAMistake() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let authenticator = try Authenticator(path: try folder.write("tokens", token))
         let renewed = String(token.reversed())
-        _ = try folder.write("tokens", renewed)
+        try folder.write("tokens", renewed)
         #expect(authenticator.accepts(authorization: "Bearer \(token)"))
         try authenticator.reload()
         #expect(!authenticator.accepts(authorization: "Bearer \(token)"))
         #expect(authenticator.accepts(authorization: "Bearer \(renewed)"))
-        _ = try folder.write("tokens", "")
+        try folder.write("tokens", "")
         #expect(throws: StartError.self) { try authenticator.reload() }
         #expect(authenticator.accepts(authorization: "Bearer \(renewed)"))
     }

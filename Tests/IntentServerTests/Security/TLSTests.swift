@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import HummingbirdTesting
 import NIOSSL
+import TestSupport
 import Testing
 
 @testable import IntentServer
@@ -45,7 +46,7 @@ struct TLSTests {
     }
 
     @Test func reloadServesTheNewCertificate() async throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let copy = { @Sendable (from: String, to: String) in
             _ = try folder.write(to, String(decoding: Data(contentsOf: URL(filePath: Fixture.path(from))), as: UTF8.self))
         }
@@ -91,6 +92,6 @@ struct TLSTests {
         return try await TestClient.withClient(
             host: "127.0.0.1", port: port,
             configuration: .init(tlsConfiguration: configuration, timeout: .seconds(5), serverName: "localhost")
-        ) { try await $0.get(path) }
+        ) { try await $0.execute(TestClient.Request(path, method: .get, authority: "localhost")) }
     }
 }

@@ -80,24 +80,6 @@ final class LogCapture: Sendable {
     @Sendable func write(_ line: [UInt8]) { lines.withLock { $0 += line } }
 }
 
-/// A folder that goes away with its owner.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() {
-        path = NSTemporaryDirectory() + "intentd-" + UUID().uuidString
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ name: String, _ text: String) throws -> String {
-        let file = path + "/" + name
-        try Data(text.utf8).write(to: URL(filePath: file))
-        return file
-    }
-}
-
 /// Files that a committed script made.
 enum Fixture {
     static func path(_ name: String, file: String = #filePath) -> String {

@@ -3,15 +3,25 @@ import Checkpoint
 import FoundationEssentials
 import IntentServer
 
-/// What `intentd serve` was told besides its flags: the environment, and below it the configuration file.
+/// What a command was told besides its flags: the environment, and below it the configuration file of `serve`.
 ///
 /// Every flag `--some-name` is also the variable `INTENTD_SOME_NAME`, and the member `some-name` of a JSON file or the
 /// line `INTENTD_SOME_NAME=value` of any other file.
 struct Settings {
-    /// The process' variables with the file's below them.
-    let values: [String: String]
+    /// The variables, with the file's below them.
+    private let values: [String: String]
     private let file: String?
     private let environment: [String: String]
+
+    /// What this process was told by its environment.
+    static var process: Settings { Settings(environment: ProcessInfo.processInfo.environment) }
+
+    /// The environment alone.
+    init(environment: [String: String]) {
+        self.environment = environment
+        values = environment
+        file = nil
+    }
 
     /// - Parameters:
     ///   - file: the configuration file, if there is one.
@@ -63,6 +73,19 @@ struct Settings {
             throw ValidationError("\(place) must be \(range.lowerBound) to \(range.upperBound)")
         }
         return unit * number
+    }
+
+    /// One of several names: the flag's value, else the setting's.
+    /// - Parameters:
+    ///   - names: what the setting may hold, for the message.
+    ///   - value: the meaning of a name; nil if it has none.
+    func choice<Value>(
+        _ flag: Value?, _ name: String, _ names: String, _ value: (String) -> Value?
+    ) throws(ValidationError) -> Value? {
+        if let flag { return flag }
+        guard let text = text(name) else { return nil }
+        guard let value = value(text) else { throw ValidationError("\(origin(name)) must be one of \(names)") }
+        return value
     }
 
     /// A switch: on by its flag, or by `true`, `yes`, `1`, `on` in the setting.

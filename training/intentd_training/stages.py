@@ -338,8 +338,9 @@ class Stages:
             torch.save(stack.bank.value[n * models:(n + 1) * models].to(torch.bfloat16).cpu(),
                        f"{self.keep}/all_{name}{depth(layers)}.pt")
 
-    def final(self, names: list[str], student: str, models: int) -> None:
-        """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
+    def final_jobs(self, names: list[str], student: str, models: int):
+        """The pool of everything that a student of all rows may learn from, its variants, `models` jobs over it (seeds
+        from one initialisation), and which of the written messages are kept out: places in the pool, and labels."""
         work, option = self.work, STUDENTS[student]
         share = self.ensemble_out_of_fold(names) if self.trusting(option) else np.zeros((work.count, CLASSES))
         texts = self.synthetic(True)["all"]
@@ -353,20 +354,24 @@ class Stages:
         jobs = [self.student_job(
             f"final/{i}", np.arange(work.count), share, np.arange(first, first + kept), labels[:kept],
             places[:len(outside)], pool, self.recipe["seed"] + 9000 + i, option) for i in range(models)]
-        shape = self.shape(option.get("layers", 18), self.recipe["student"]["epochs"])
+        return pool, variants, jobs, (np.arange(first + kept, first + len(texts)), labels[kept:])
+
+    def final(self, names: list[str], student: str, models: int) -> None:
+        """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
+        work = self.work
+        pool, variants, jobs, (unseen, labels) = self.final_jobs(names, student, models)
+        shape = self.shape(STUDENTS[student].get("layers", 18), self.recipe["student"]["epochs"])
         stack = train(work.gemma, pool, jobs, shape, variants, f"final {student}", self.log)
         values = stack.bank.value.clone()
         torch.save(values.to(torch.bfloat16).cpu(), f"{self.keep}/all_student_{student}.pt")
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
         judge = self.judge.stack(candidates, shape)
-        (work.results / "kept_out_messages.json").write_text(json.dumps(texts[kept:]))
-        work.save("kept_out_labels", share=labels[kept:].astype(np.float16))
-        logits = predict(judge, pool, [first + kept + np.arange(len(texts) - kept)] * len(candidates))
+        logits = predict(judge, pool, [unseen] * len(candidates))
         for i, values in enumerate(logits):
             share = softmax(values)
-            loss = -(labels[kept:] * np.log(share + 1e-9)).sum(1).mean()
+            loss = -(labels * np.log(share + 1e-9)).sum(1).mean()
             print(f"RESULT final {student} candidate {i}: cross-entropy with the teachers on {len(share)} unseen "
-                  f"messages {loss:.4f}, same intent {(share.argmax(1) == labels[kept:].argmax(1)).mean() * 100:.2f} %",
+                  f"messages {loss:.4f}, same intent {(share.argmax(1) == labels.argmax(1)).mean() * 100:.2f} %",
                   flush=True)
         logits = predict(judge, pool, [np.arange(work.count)] * len(candidates))
         print(f"RESULT final {student} on its own rows {[round(work.accuracy(x), 2) for x in logits]}", flush=True)

@@ -90,18 +90,6 @@ class Stack:
         self.bank.declare("score", (self.body.hidden, CLASSES), "head")
         self.bank.allocate()
 
-    def initialise(self, seeds: list[int]) -> None:
-        """PEFT's initialisation: A uniform as Kaiming's with a = sqrt(5), B zero; the head N(0, 0.02)."""
-        for name, shape in self.bank.shapes.items():
-            view = self.bank.view(self.bank.value, name)
-            for model, seed in enumerate(seeds):
-                random = torch.Generator().manual_seed(hash_seed(seed, name))
-                if name.endswith(".A"):
-                    bound = shape[0] ** -0.5
-                    view[model] = (torch.rand(shape, generator=random) * 2 - 1).mul_(bound).to(view.device)
-                elif name == "score":
-                    view[model] = (torch.randn(shape, generator=random) * 0.02).to(view.device)
-
     def features(self, ids, position, segment, count: int, rate=None, views: int = 1):
         """Mean-pooled features [models, views, count, hidden]."""
         if views > 1:
@@ -124,6 +112,19 @@ class Stack:
         models, views, count, width = feature.shape
         return torch.bmm(feature.reshape(models, views * count, width), self.bank["score"]).view(
             models, views, count, CLASSES)
+
+
+def initialise(bank: ParameterBank, seeds: list[int]) -> None:
+    """PEFT's initialisation: A uniform as Kaiming's with a = sqrt(5), B zero; the head N(0, 0.02)."""
+    for name, shape in bank.shapes.items():
+        view = bank.view(bank.value, name)
+        for model, seed in enumerate(seeds):
+            random = torch.Generator().manual_seed(hash_seed(seed, name))
+            if name.endswith(".A"):
+                bound = shape[0] ** -0.5
+                view[model] = (torch.rand(shape, generator=random) * 2 - 1).mul_(bound).to(view.device)
+            elif name == "score":
+                view[model] = (torch.randn(shape, generator=random) * 0.02).to(view.device)
 
 
 def hash_seed(seed: int, name: str) -> int:
@@ -189,7 +190,7 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
         if any(len(part.rows) < part.per_batch for part in job.parts):
             raise ValueError(f"{job.name}: a part has fewer messages than one batch takes of it")
     stack = Stack(base, len(jobs), shape)
-    stack.initialise([job.initial_seed for job in jobs])
+    initialise(stack.bank, [job.initial_seed for job in jobs])
     for model, job in enumerate(jobs):
         if job.start is not None:
             stack.bank.value[model] = job.start

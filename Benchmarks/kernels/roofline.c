@@ -22,8 +22,12 @@
 /// Multiply-adds a second of a loop in registers, on one thread. 0: not known for this level.
 typedef double (*peak)(void);
 
+/// Seconds of a round at least. Short rounds and many of them: some fall between the other work's.
+static const double LEAST_ROUND = 2e-4;
+
 enum {
     LOOPS = 1000000,
+    /// At least; as many as fit the time for an entry.
     ROUNDS = 7,
     /// A cold round goes over 192 MB of weights whatever the budget.
     COLD_ROUNDS = 3,
@@ -171,11 +175,11 @@ static double time_calls(work w, int threads, double budget) {
     w.barrier = NULL;
     run_work(&w);
     run_work(&w);
-    w.calls = (int32_t)fmin(fmax(budget / ROUNDS / w.elapsed, 1), 1e6);
+    w.calls = (int32_t)fmin(fmax(LEAST_ROUND / w.elapsed, 1), 1e6);
     w.calls = (w.calls + w.copies - 1) / w.copies * w.copies;
-    double fastest = INFINITY;
+    double fastest = INFINITY, spent = 0;
     const int rounds = w.copies > 1 ? COLD_ROUNDS : ROUNDS;
-    for (int round = 0; round < rounds; round++) {
+    for (int round = 0; round < rounds || (spent < budget && w.copies == 1); round++) {
         work parts[2] = {w, w};
         double slowest = 0;
         if (threads == 1) {
@@ -194,6 +198,7 @@ static double time_calls(work w, int threads, double budget) {
             slowest = fmax(parts[0].elapsed, parts[1].elapsed);
         }
         fastest = fmin(fastest, slowest / w.calls);
+        spent += slowest;
     }
     return fastest;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "ck_pause.h"
+#include "ck_processor.h"
 
 #if defined(__clang__)
 #define CK_NULLABLE _Nullable

@@ -17,11 +17,12 @@ final class Decoder {
     private let format: ck_format
     private let group: Int
     private let normFlags: Int32
-    /// Rows of the mapped embedding table that were read since its pages were last released.
+    /// Rows of the mapped embedding table that were read since its pages were last released, and how many may be.
     private var embeddedRows = 0
+    private let mostEmbeddedRows: Int
 
     /// Reading a row may map up to 64 KiB around it (Linux's fault-around): 32 MiB for this many rows.
-    private static let mostEmbeddedRows = 512
+    static let mostEmbeddedRows = 512
     /// Rows of one tile of row-wise steps.
     private static let rowsPerTile = 8
     /// Rows of one tile of a product: their prepared form stays in the second-level cache.
@@ -29,7 +30,7 @@ final class Decoder {
 
     init(
         plan: DecoderPlan, weights: DecoderWeights, format: ck_format, group: Int, kernels: KernelSet,
-        pool: ForkJoinPool, rows: Int, treePositions: Int = 0
+        pool: ForkJoinPool, rows: Int, treePositions: Int = 0, mostEmbeddedRows: Int = Decoder.mostEmbeddedRows
     ) {
         self.plan = plan
         self.weights = weights
@@ -37,10 +38,18 @@ final class Decoder {
         self.pool = pool
         self.format = format
         self.group = group
+        self.mostEmbeddedRows = mostEmbeddedRows
         normFlags = plan.normWeightOffset == 0 ? 0 : Int32(CK_NORM_UNIT_OFFSET)
         workspace = Workspace(
             plan: plan, rows: rows, rank: weights.largestRank, treePositions: treePositions, format: format,
             group: group, kernels: kernels, threads: pool.threadCount)
+    }
+
+    /// A decoder of the same weights with working memory of its own.
+    convenience init(sharing other: Decoder, pool: ForkJoinPool, rows: Int, mostEmbeddedRows: Int) {
+        self.init(
+            plan: other.plan, weights: other.weights, format: other.format, group: other.group, kernels: other.kernels,
+            pool: pool, rows: rows, mostEmbeddedRows: mostEmbeddedRows)
     }
 
     /// Runs the batch and leaves its hidden states, after the final norm, in `workspace.residual`.
@@ -72,7 +81,7 @@ final class Decoder {
             }
         }
         embeddedRows += batch.tokenCount
-        if embeddedRows > Self.mostEmbeddedRows {
+        if embeddedRows > mostEmbeddedRows {
             weights.embeddings.releasePages()
             embeddedRows = 0
         }

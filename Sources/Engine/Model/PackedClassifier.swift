@@ -1,8 +1,11 @@
 import CKernels
+import Synchronization
 
 /// The fast path: packed batches through the kernels.
 final class PackedClassifier: MessageClassifier {
     private let decoder: Decoder
+    /// For a model with a head, on few threads.
+    private let lanes: DecoderLanes?
     private let answer: Answer
     private let hiddenSize: Int
 
@@ -14,7 +17,7 @@ final class PackedClassifier: MessageClassifier {
 
     let memory: [MemoryPart]
     let weightBytes: Int
-    var workspaceBytes: Int { decoder.workspace.byteCount }
+    var workspaceBytes: Int { decoder.workspace.byteCount + (lanes?.byteCount ?? 0) }
     var capacity: Int { decoder.workspace.rows }
     let extraTokens: Int
 
@@ -37,6 +40,7 @@ final class PackedClassifier: MessageClassifier {
         decoder = Decoder(
             plan: plan, weights: weights, format: format, group: group, kernels: kernels, pool: pool,
             rows: max(rows, files.maximumTokens + extraTokens), treePositions: treePositions)
+        lanes = prompt == nil ? DecoderLanes(like: decoder, pool: pool) : nil
         if let prompt {
             let scorer = try ContinuationScorer(
                 files.source, trie: prompt.trie, format: format, group: group, kernels: kernels, pool: pool)
@@ -55,6 +59,7 @@ final class PackedClassifier: MessageClassifier {
     func predictions(_ messages: [[Int32]]) -> [Result<Prediction, EngineError>] {
         switch answer {
         case .head(let head):
+            if let lanes, lanes.take(messages.map(\.count)) { return predictions(messages, head, lanes) }
             let batch = run(messages, nil)
             return (0..<batch.messageCount).map { index in
                 predict { () throws(EngineError) in try head.predict(states(batch.span(index))) }
@@ -68,6 +73,19 @@ final class PackedClassifier: MessageClassifier {
                 return .success(Prediction(logits: scores, temperature: temperature, isOutOfScope: false))
             }
         }
+    }
+
+    private func predictions(
+        _ messages: [[Int32]], _ head: ClassificationHead, _ lanes: DecoderLanes
+    ) -> [Result<Prediction, EngineError>] {
+        let answers = Mutex<[Int: Result<Prediction, EngineError>]>([:])
+        lanes.run(messages) { index, states, tokens in
+            let states = UnsafeBufferPointer(start: states, count: tokens * hiddenSize)
+            let answer = predict { () throws(EngineError) in try head.predict(states) }
+            answers.withLock { $0[index] = answer }
+        }
+        // Every message is in one piece, so none is missing.
+        return answers.withLock { answers in messages.indices.map { answers[$0] ?? .failure(.notFinite) } }
     }
 
     func hiddenStates(_ message: [Int32]) -> [Float] { Array(states(run([message], nil).span(0))) }

@@ -8,13 +8,14 @@ import Synchronization
 /// every tile is done. A worker that has not started when the tiles run out is not waited for: a thread
 /// that the kernel has descheduled delays a loop only when it holds a tile.
 ///
-/// Workers spin between loops only inside `withActiveWorkers`; outside it they block, so an idle engine
-/// uses no processor time.
+/// Between loops workers spin inside `withActiveWorkers`, for some 50 microseconds, and then block; so does the caller
+/// where the last tiles take long. A thread that blocks leaves its core to one that holds a tile and has lost its own
+/// to another process. Outside `withActiveWorkers` workers block at once: an idle engine uses no processor time.
 ///
 /// Use from one thread at a time: the engine thread owns the pool.
 ///
-/// `@unchecked Sendable`: the mutable state is atomics, plus `body`, which the owner writes only while no
-/// worker is inside a loop (`state` has its open bit clear and its count zero) and workers read only after
+/// `@unchecked Sendable`: the mutable state is atomics, plus `body` and `tileCount`, which the owner writes only
+/// while no worker is inside a loop (`state` has its open bit clear and its count zero) and workers read only after
 /// joining through an acquiring exchange on `state`.
 public final class ForkJoinPool: @unchecked Sendable {
     /// Threads that take part in a loop, the caller included. At least 1.
@@ -23,9 +24,19 @@ public final class ForkJoinPool: @unchecked Sendable {
     /// Bits 0-15: workers inside the current loop. Bit 16: loop open. Bits 32-63: the loop's number.
     private let state = Atomic<UInt64>(0)
     private let nextTile = Atomic<Int>(0)
-    private let active = Atomic<Bool>(false)
+    /// Counts how often workers were asked to be awake and released again: odd while they are.
+    private let activity = Atomic<UInt64>(0)
     private let stopping = Atomic<Bool>(false)
+    /// Where workers block, and how many do.
     private let gate = WakeGate()
+    private let blocked = Atomic<Int>(0)
+    /// Where the caller blocks until no worker is inside the loop, and whether it does.
+    private let finished = WakeGate()
+    private let callerBlocks = Atomic<Bool>(false)
+
+    private let spread: ThreadSpread
+    /// The caller's index among the threads of `spread`.
+    private let callerThread: Int
 
     private var tileCount = 0
     private var body: ((Int, Int) -> Void)?
@@ -33,13 +44,15 @@ public final class ForkJoinPool: @unchecked Sendable {
 
     private static let open: UInt64 = 1 << 16
     private static let countMask: UInt64 = 0xffff
-    /// Spins before a waiting thread offers its core to others; about 50 microseconds.
-    private static let spinsBeforeYield = 2_000
+    /// Spins before a waiting thread blocks; about 50 microseconds.
+    private static let spinsBeforeBlocking = 2_000
 
     /// Starts `threadCount - 1` workers.
     /// - Parameter threadCount: clamped to 1...1024.
     public init(threadCount: Int) {
         self.threadCount = min(max(threadCount, 1), 1024)
+        spread = ThreadSpread(threadCount: self.threadCount)
+        callerThread = 0
         for index in 1..<max(self.threadCount, 1) {
             var thread = pthread_t()
             let context = Unmanaged.passRetained(WorkerContext(pool: self, thread: index))
@@ -58,6 +71,13 @@ public final class ForkJoinPool: @unchecked Sendable {
         }
     }
 
+    /// A pool of one thread, for what thread `thread` of `pool` calls inside its tiles.
+    init(inside pool: ForkJoinPool, thread: Int) {
+        threadCount = 1
+        spread = pool.spread
+        callerThread = thread
+    }
+
     /// Ends the workers and waits for them. They hold the pool until then, so its owner must call this.
     /// Loops run after it use the calling thread alone.
     public func stop() {
@@ -70,9 +90,9 @@ public final class ForkJoinPool: @unchecked Sendable {
     /// Runs `work` with the workers awake, so that a loop inside it starts in about a microsecond.
     public func withActiveWorkers<Result>(_ work: () throws -> Result) rethrows -> Result {
         if threads.isEmpty { return try work() }
-        active.store(true, ordering: .releasing)
+        activity.add(1, ordering: .releasing)
         gate.wakeAll()
-        defer { active.store(false, ordering: .releasing) }
+        defer { activity.add(1, ordering: .releasing) }
         return try work()
     }
 
@@ -81,6 +101,7 @@ public final class ForkJoinPool: @unchecked Sendable {
     /// - Parameter body: takes the tile and the thread it runs on, `0..<threadCount`: for per-thread scratch memory.
     public func forEach(_ tiles: Int, _ body: (_ tile: Int, _ thread: Int) -> Void) {
         if tiles <= 1 || threads.isEmpty {
+            spread.settle(callerThread)
             for tile in 0..<max(tiles, 0) { body(tile, 0) }
             return
         }
@@ -89,54 +110,78 @@ public final class ForkJoinPool: @unchecked Sendable {
             tileCount = tiles
             nextTile.store(0, ordering: .relaxed)
             let loop = (state.load(ordering: .relaxed) >> 32) &+ 1
-            state.store((loop << 32) | Self.open, ordering: .releasing)
+            // Both sides of each wake-up are sequentially consistent: either the worker sees the loop before it
+            // blocks, or this thread sees that the worker does; the same of the caller and the last worker's leave.
+            state.store((loop << 32) | Self.open, ordering: .sequentiallyConsistent)
+            if blocked.load(ordering: .sequentiallyConsistent) > 0 { gate.wakeAll() }
 
             runTiles(0, body)
 
             state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
-            var spins = 0
-            while state.load(ordering: .acquiring) & Self.countMask != 0 { Self.pause(&spins) }
+            waitForWorkers()
             self.body = nil
         }
+    }
+
+    /// Returns when no worker is inside the loop.
+    private func waitForWorkers() {
+        for _ in 0..<Self.spinsBeforeBlocking {
+            if state.load(ordering: .acquiring) & Self.countMask == 0 { return }
+            ck_pause()
+        }
+        callerBlocks.store(true, ordering: .sequentiallyConsistent)
+        finished.wait { state.load(ordering: .sequentiallyConsistent) & Self.countMask == 0 }
+        callerBlocks.store(false, ordering: .relaxed)
     }
 
     private func runTiles(_ thread: Int, _ body: (Int, Int) -> Void) {
         while true {
             let tile = nextTile.add(1, ordering: .relaxed).oldValue
             guard tile < tileCount else { return }
+            spread.settle(thread)
             body(tile, thread)
         }
     }
 
-    /// A worker's life: join each open loop once, spin while the engine is active, block when it is not.
+    /// A worker's life: join each open loop once, spin a while when there is none, then block.
     fileprivate func work(_ thread: Int) {
         var lastLoop: UInt64 = 0
         var spins = 0
         while !stopping.load(ordering: .acquiring) {
             let seen = state.load(ordering: .acquiring)
-            let loop = seen >> 32
-            if seen & Self.open != 0, loop != lastLoop {
+            if isNew(seen, lastLoop) {
                 let joined = state.compareExchange(
                     expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing
                 ).exchanged
                 guard joined else { continue }
                 if let body { runTiles(thread, body) }
-                state.subtract(1, ordering: .acquiringAndReleasing)
-                lastLoop = loop
+                let left = state.subtract(1, ordering: .sequentiallyConsistent).newValue
+                if left & Self.countMask == 0, callerBlocks.load(ordering: .sequentiallyConsistent) {
+                    finished.wakeAll()
+                }
+                lastLoop = seen >> 32
                 spins = 0
-            } else if active.load(ordering: .acquiring) {
-                Self.pause(&spins)
+                continue
+            }
+            let now = activity.load(ordering: .acquiring)
+            if now % 2 == 1, spins < Self.spinsBeforeBlocking {
+                spins += 1
+                ck_pause()
             } else {
-                gate.wait { active.load(ordering: .acquiring) || stopping.load(ordering: .acquiring) }
+                blocked.add(1, ordering: .sequentiallyConsistent)
+                gate.wait {
+                    let later = activity.load(ordering: .acquiring)
+                    return (later != now && later % 2 == 1) || stopping.load(ordering: .acquiring)
+                        || isNew(state.load(ordering: .sequentiallyConsistent), lastLoop)
+                }
+                blocked.subtract(1, ordering: .relaxed)
                 spins = 0
             }
         }
     }
 
-    private static func pause(_ spins: inout Int) {
-        spins += 1
-        if spins < spinsBeforeYield { ck_pause() } else { sched_yield() }
-    }
+    /// Whether `state` shows an open loop that a worker has not been in.
+    private func isNew(_ state: UInt64, _ lastLoop: UInt64) -> Bool { state & Self.open != 0 && state >> 32 != lastLoop }
 }
 
 /// Carries the pool into a worker's thread.

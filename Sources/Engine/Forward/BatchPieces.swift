@@ -1,0 +1,48 @@
+/// A batch cut into runs of whole messages for threads that take the next one when they are done with one.
+///
+/// Pieces come in levels of one for each thread, alike in tokens; each level is half of what is left, down to
+/// `leastTokens`. So threads of equal speed take equally much and end together, few pieces are small (small ones use the
+/// processor less well), and a thread that another process slows down holds the others up by a small piece at most.
+struct BatchPieces: Equatable {
+    /// Tokens of a piece at most, and so of a message.
+    static let mostTokens = 128
+    /// Tokens of a piece at least, where messages allow it.
+    static let leastTokens = 32
+    /// Tokens for each thread from which on a batch is worth cutting up.
+    static let leastShare = 96
+
+    /// Indices of the messages of each piece, in the order to take them.
+    private(set) var pieces: [[Int]] = []
+
+    /// Whether cutting up `tokens` tokens of messages that fit pieces is faster than sharing each product.
+    static func isWorthwhile(tokens: Int, threads: Int) -> Bool { threads > 1 && tokens >= threads * leastShare }
+
+    /// - Parameters:
+    ///   - lengths: tokens of each message, 1...`mostTokens`.
+    ///   - threads: at least 1.
+    init(_ lengths: [Int], threads: Int) {
+        // Longest first: the short ones even the last levels out.
+        var waiting = lengths.indices.sorted { (lengths[$1], $0) < (lengths[$0], $1) }[...]
+        var left = lengths.reduce(0, +)
+        while !waiting.isEmpty {
+            let share = (left + threads - 1) / threads
+            let half = min(max(share / 2, Self.leastTokens), Self.mostTokens)
+            let size = share - half < Self.leastTokens / 2 ? min(share, Self.mostTokens) : half
+            var level = [[Int]](repeating: [], count: threads)
+            var tokens = [Int](repeating: 0, count: threads)
+            while let message = waiting.first {
+                let piece = tokens.indices.min { (tokens[$0], $0) < (tokens[$1], $1) } ?? 0
+                // A piece is full within half a message of its size.
+                let filled = tokens[piece] + lengths[message]
+                guard tokens[piece] == 0 || (filled <= Self.mostTokens && filled - size <= lengths[message] / 2) else {
+                    break
+                }
+                level[piece].append(message)
+                tokens[piece] = filled
+                left -= lengths[message]
+                waiting.removeFirst()
+            }
+            pieces += level.filter { !$0.isEmpty }
+        }
+    }
+}

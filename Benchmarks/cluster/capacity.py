@@ -5,8 +5,9 @@
 
 Requests arrive independently of each other (a Poisson process). For each number of threads and each bound, the rate
 rises step by step until more than 1 % is refused; the last step below that is reported with its latencies at the
-client. The client runs on the same machine and takes a part of it: what is reported is what both together managed.
-The server is pinned to as many processors as it has threads (sched_setaffinity), the client is not.
+client and the server's use of its processors. The client runs on the same machine and takes a part of it: what is
+reported is what both together managed. The server is pinned to as many processors as it has threads
+(sched_setaffinity), the client is not.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Server:
     """One server process, pinned to as many processors as it has threads."""
 
     def __init__(self, options: argparse.Namespace, threads: int, bound: float):
-        self.port = rolling.free_port()
+        self.port, self.threads = rolling.free_port(), threads
         cpus = sorted(os.sched_getaffinity(0))[-threads:]
         self.begun = time.monotonic()
         self.process = subprocess.Popen(
@@ -70,8 +71,12 @@ async def highest_rate(server: Server, session: aiohttp.ClientSession, options: 
     while rate < options.stop:
         requests = load.Load(server.port, rate, seed=1)
         misses = await server.metric(session, "intentd_latency_bound_misses_total")
+        work, begun = await server.metric(session, "process_cpu_seconds_total"), time.monotonic()
         await requests.run(session, options.seconds)
         step = requests.summary() | {"rate": round(rate, 1)}
+        work = await server.metric(session, "process_cpu_seconds_total") - work
+        # What an autoscaler sees of a pod with a core for each thread.
+        step["cpu_percent"] = round(100 * work / (time.monotonic() - begun) / server.threads)
         step["bound_misses"] = await server.metric(session, "intentd_latency_bound_misses_total") - misses
         share = 1 - step["outcomes"].get("200", 0) / step["requests"]
         print(f"capacity: {step}", file=sys.stderr)

@@ -7,7 +7,7 @@ struct BatchPieces: Equatable {
     /// Tokens of a piece at most, and so of a message.
     static let mostTokens = 128
     /// Tokens of a piece at least, where messages allow it.
-    static let leastTokens = 32
+    static let leastTokens = 48
     /// Tokens for each thread from which on a batch is worth cutting up.
     static let leastShare = 96
 

@@ -41,8 +41,8 @@ def logits_of(folder: Path, base_folder: str, texts: list[str]) -> np.ndarray:
     used = np.unique(np.concatenate([[0, 1, 2, 3], *ids])).astype(np.int64)
     base = from_folder(base_folder, used)
     bank, layers = peft_files.read(folder)
-    stack = Stack(base, 1, StackShape(layers=layers, device="cpu", compiled=False, dtype=torch.float32))
-    stack.bank.value.copy_(bank.value)
+    shape = StackShape(layers=layers, device="cpu", compiled=False, dtype=torch.float32)
+    stack = Stack.holding(base, bank.value, shape)
     pool = Pool.of([base.remap(i) for i in ids])
     return predict(stack, pool, [np.arange(len(pool))], batch=64)[0]
 

@@ -3,7 +3,6 @@
 The messages carry no label of their own: the teachers say what they are (Generate, Annotate, and Learn; He et al.
 2022). A prompt is the intent's words and a colon.
 """
-import math
 import time
 import sys
 
@@ -14,8 +13,8 @@ import torch.nn.functional as F
 from .base import BasePack
 from .gemma import HEAD, HEADS, TARGETS, Gemma3Stack, rms, rotate
 from .messages import Pool, deal, pack, rows_needed, to_device
-from .parameters import AdamW, ParameterBank
-from .trainer import StackShape, hash_seed
+from .parameters import AdamW, ParameterBank, rate_factor
+from .trainer import StackShape, initialise
 
 BOS, EOS = 2, 1
 
@@ -27,11 +26,7 @@ def train(base: BasePack, pool: Pool, prompt_length: np.ndarray, jobs: list[np.n
     body = Gemma3Stack(base, bank, shape.layers, shape.rank, shape.alpha, shape.device, shape.dtype, causal=True,
                        compiled=shape.compiled)
     bank.allocate()
-    for name, extent in bank.shapes.items():
-        if name.endswith(".A"):
-            random = torch.Generator().manual_seed(hash_seed(seed, name))
-            bank.view(bank.value, name)[:] = ((torch.rand(extent, generator=random) * 2 - 1) * extent[0] ** -0.5).to(
-                shape.device)
+    initialise(bank, [seed] * len(jobs))
     ones = torch.ones(len(jobs), device=shape.device)
     optimiser = AdamW(bank, ones * rate, ones, ones, compiled=shape.compiled)
     steps = max(1, int(shape.epochs * min(len(j) // batch for j in jobs)))
@@ -65,7 +60,7 @@ def train(base: BasePack, pool: Pool, prompt_length: np.ndarray, jobs: list[np.n
             loss = loss + F.cross_entropy(logits, target[i][learn[i]])
         loss.backward()
         at = step + 1
-        optimiser.set_step(min(1.0, at / max(1, 0.06 * steps)) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        optimiser.set_step(rate_factor(step, steps, 0.06))
         optimiser.apply()
         if at % max(1, steps // 10) == 0 or at == steps:
             curve.append({"step": at, "loss": round(loss.item() / len(jobs), 4)})

@@ -1,10 +1,9 @@
 """What fold models say of messages that they did not see."""
 import numpy as np
-import torch
 
 from . import distance
 from .messages import Pool
-from .trainer import CLASSES, Stack, StackShape, predict
+from .trainer import CLASSES, Stack, predict
 from .workspace import Workspace
 
 
@@ -18,12 +17,6 @@ class Judge:
         """Accuracy on the rows of the folds that are looked at."""
         seen = np.flatnonzero(self.work.folds < self.folds)
         return self.work.accuracy(logits[seen], seen)
-
-    def stack(self, values: torch.Tensor, shape: StackShape) -> Stack:
-        """A stack of the given values [models, size], for predictions."""
-        stack = Stack(self.work.gemma, len(values), shape)
-        stack.bank.value.copy_(values)
-        return stack
 
     def judge(self, names: list[str], stack: Stack, pool: Pool, learnt: list[tuple], near: bool) -> None:
         """Saves each fold model's held-out logits and distances; with `near` also those of the perturbed held-out

@@ -3,6 +3,21 @@ import torch
 import torch.nn.functional as F
 
 
+def combined(logits, feature, target, label, weight, setting):
+    """The recipe's loss and the cross-entropy that is a part of it.
+
+    target [models, messages, classes] before smoothing, label [models, messages]; `setting` holds a value a model for
+    each of trainer.Settings' names.
+    """
+    smoothing = setting["smoothing"][:, None, None]
+    wanted = (1 - smoothing) * target + smoothing / logits.shape[-1]
+    cross_entropy = soft_cross_entropy(logits, wanted, weight)
+    loss = cross_entropy + setting["consistency"] * consistency(logits, weight)
+    loss = loss + setting["contrastive"] * supervised_contrastive(
+        feature, label, weight, setting["contrastive_across"])
+    return loss, cross_entropy
+
+
 def soft_cross_entropy(logits, target, weight):
     """Cross-entropy with a target distribution, over views. logits [models, views, messages, classes]."""
     loss = -(target[:, None] * F.log_softmax(logits, -1)).sum(-1).mean(1)

@@ -10,7 +10,7 @@ from .judging import Judge
 from .messages import Pool
 from .recipe import Recipe
 from .trainer import Job, Part, Stack, StackShape, predict, train
-from .workspace import Workspace, depth
+from .workspace import Workspace, depth, store
 
 
 class Means:
@@ -63,7 +63,7 @@ class Means:
         if self.final:
             for group in groups:
                 value = self.mean(self.models(group)).bank.value
-                torch.save(value.to(torch.bfloat16).cpu(), f"{self.work.results}/mean_{self.title(group)}.pt")
+                store(value, self.work.results / f"mean_{self.title(group)}.pt")
             return
         pool, _, _ = self.work.training_pool()
         learnt = [(rows, self.work.labels[rows]) for rows in self.rows]
@@ -78,20 +78,16 @@ class Means:
     def heal(self, group: str, seeds: int, towards: str, name: str, log: list) -> None:
         """Trains each fold's cut mean on, towards what the whole mean says (`mean`) or the labels (`labels`) of the
         training messages and their perturbed copies; kept as the fold models `name`."""
-        work, table, folds = self.work, self.recipe["heal"][towards], self.folds
+        work, table = self.work, self.recipe["heal"][towards]
         pool, _, variants = work.training_pool()
-        models = self.models(group)
-        start = self.mean(models).bank.value.clone()
-        jobs = self.heal_jobs(models, pool, variants, seeds, table, towards)
-        for index, job in enumerate(jobs):
-            job.start = start[index % folds]
+        jobs = self.heal_jobs(self.models(group), pool, variants, seeds, table, towards)
         shape = replace(self.shape, epochs=min(table["epochs"], self.shape.epochs))
         stack = train(work.gemma, pool, jobs, shape, variants, f"heal {group} {towards}", log)
-        torch.save(stack.bank.value.to(torch.bfloat16).cpu(), self.file(name))
+        store(stack.bank.value, self.file(name))
 
     def heal_jobs(self, models: torch.Tensor, pool: Pool, variants: np.ndarray, seeds: int, table: dict,
                   towards: str) -> list[Job]:
-        work, jobs = self.work, []
+        work, jobs, start = self.work, [], self.mean(models).bank.value
         target, label = work.one_hot(pool), work.pool_labels(pool)
         targets = [target] * self.folds
         if towards == "mean":
@@ -105,5 +101,5 @@ class Means:
             for fold in range(self.folds):
                 jobs.append(Job(f"{towards}/{seed}/{fold}", self.recipe.settings(table),
                                 [Part(self.rows[fold], self.recipe["optimiser"]["batch"])], targets[fold], label,
-                                self.recipe["seed"] + 5000 + 100 * seed + fold))
+                                self.recipe["seed"] + 5000 + 100 * seed + fold, start=start[fold]))
         return jobs

@@ -3,6 +3,8 @@
 Every model of the stack has its own row of one [models, values] buffer, so that the optimiser and the
 gradient clip are each one operation for all models and all tensors.
 """
+import math
+
 import torch
 
 
@@ -48,6 +50,11 @@ class ParameterBank:
 
     def __getitem__(self, name: str) -> torch.Tensor:
         return self.views[name]
+
+
+def rate_factor(step: int, steps: int, warmup: float) -> float:
+    """What multiplies the rates in step 0...`steps` - 1: a cosine to zero, with `warmup` of the steps to rise."""
+    return min(1.0, (step + 1) / max(1, warmup * steps)) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 class AdamW:

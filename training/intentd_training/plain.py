@@ -1,7 +1,7 @@
 """One model of the recipe with nothing but transformers, peft and bitsandbytes: slower, on any CUDA GPU, or a CPU.
 
     python -m intentd_training.plain --work W --results R --base ../models/base --student shipped --out adapter
-        [--keep R/keep] [--seed 0] [--steps N] [--device cuda]
+        [--keep R/keep] [--names a,b] [--seed 0] [--steps N] [--device cuda]
 
 `trainer.py` trains several models at once over bf16 copies of the base; this trains one over bitsandbytes' own 4-bit
 layers, of the same messages in the same order from the same start. Without dropout both arrive at the same adapter
@@ -10,7 +10,6 @@ the student learns from (written messages and their labels) is made by train.sh'
 """
 import argparse
 import json
-import math
 import sys
 import warnings
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ import torch
 from . import losses, peft_files
 from .gemma import TARGETS
 from .messages import Pool
-from .parameters import ParameterBank
+from .parameters import ParameterBank, rate_factor
 from .recipe import Recipe
 from .stages import STUDENTS, Stages
-from .trainer import CLASSES, Job, StackShape, initialise, schedule
+from .trainer import CLASSES, Job, StackShape, initialise, schedule, setting_values, step_count
 from .workspace import Workspace
 
 
@@ -101,29 +100,24 @@ def train(model, held: dict[str, torch.nn.Parameter], bank: ParameterBank, pool:
           shape: StackShape, variants=None, steps: int | None = None, log=None) -> None:
     """The recipe's loop: AdamW with LoRA+ rates, cosine with warm-up, clipping at 1; the losses of `losses.py`."""
     settings, device = job.settings, shape.device
-    whole = max(1, int(shape.epochs * (len(job.parts[0].rows) // job.parts[0].per_batch)))
+    whole, setting = step_count([job], shape.epochs), setting_values([job], device)
     steps = min(steps or whole, whole)
     ratio = {"A": 1.0, "B": settings.plus_ratio, "head": settings.head_ratio}
     groups = [{"params": [held[n] for n in bank.shapes if bank.groups[n] == group], "share": settings.rate * share}
               for group, share in ratio.items()]
     optimiser = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98), weight_decay=shape.decay)
     label, target = torch.from_numpy(job.label), torch.from_numpy(job.target.astype(np.float32))
-    across = torch.tensor([settings.contrastive_across], device=device)
     torch.manual_seed(job.seed)
     model.train()
     for step, batch in enumerate(schedule(job, pool, whole, variants)):
         if step == steps:
             break
-        warm = min(1.0, (step + 1) / max(1, shape.warmup * whole))
         for group in optimiser.param_groups:
-            group["lr"] = group["share"] * warm * 0.5 * (1 + math.cos(math.pi * step / whole))
+            group["lr"] = group["share"] * rate_factor(step, whole, shape.warmup)
         feature, logits = views(model, pool, vocabulary, batch, settings.head_dropout, device)
         weight = torch.ones(1, len(batch), device=device)
-        wanted = (1 - settings.smoothing) * target[batch][None].to(device) + settings.smoothing / CLASSES
-        base_loss = losses.soft_cross_entropy(logits, wanted, weight)
-        loss = base_loss + settings.consistency * losses.consistency(logits, weight)
-        loss = loss + settings.contrastive * losses.supervised_contrastive(
-            feature, label[batch][None].to(device), weight, across)
+        loss, base_loss = losses.combined(
+            logits, feature, target[batch][None].to(device), label[batch][None].to(device), weight, setting)
         optimiser.zero_grad()
         loss.sum().backward()
         torch.nn.utils.clip_grad_norm_(list(held.values()), 1.0)
@@ -156,6 +150,7 @@ def main() -> None:
         parser.add_argument(name, required=True)
     parser.add_argument("--keep", default="", help="where train.sh kept its models (default: RESULTS/keep)")
     parser.add_argument("--student", default="shipped", choices=STUDENTS)
+    parser.add_argument("--names", default="", help="teachers, for a student that trusts their out-of-fold view")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop after so many")
     parser.add_argument("--device", default="cuda")
@@ -163,7 +158,7 @@ def main() -> None:
     a = parser.parse_args()
     recipe, work = Recipe.read(a.recipe), Workspace(a.work, a.results)
     stages = Stages(recipe, work, a.device, a.keep or f"{a.results}/keep", False)
-    pool, variants, jobs, _ = stages.final_jobs(list(recipe["teachers"]), a.student, a.seed + 1)
+    pool, variants, jobs, _ = stages.final_jobs([n for n in a.names.split(",") if n], a.student, a.seed + 1)
     layers = STUDENTS[a.student].get("layers", 18)
     shape = stages.shape(layers, recipe["student"]["epochs"])
     log: list[Progress] = []

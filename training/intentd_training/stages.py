@@ -1,6 +1,6 @@
 """The stages on a GPU. `python -m intentd_training.stages STAGE --work W --results R [options]`
 
-train.sh runs, validate.sh runs after it with the same folders:
+train.sh and validate.sh run them:
     mpnet [--final]         fold models of the second base and their out-of-fold logits; with --final, on all rows
     teachers --names a,b    fold models of the named teachers and their out-of-fold logits
     teach --names a,b       the same on all rows, several seeds each
@@ -27,7 +27,7 @@ from .means import Means
 from .messages import MAX_TOKENS, Pool
 from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
-from .workspace import Workspace, depth
+from .workspace import Workspace, depth, store
 
 #: Student experiments: what a student learns from, where that differs from recipe.toml. `shipped` and `shipped12` are
 #: the two adapters; each of the others changes one idea.
@@ -54,8 +54,7 @@ class Stages:
     def teacher_stack(self, names, row_sets, title, layers=18, seeds=None, epochs=None, mpnet=False):
         """Trains names x row_sets (name-major) in one stack on hard labels."""
         work, recipe = self.work, self.recipe
-        outside = [work.outside[i] for i in self.outside_fit()]
-        pool, places, variants = work.training_pool(outside, mpnet=mpnet)
+        pool, places, variants = work.training_pool(self.outside_learnt(), mpnet=mpnet)
         target, label = work.one_hot(pool), work.pool_labels(pool)
         target[places] = 1 / CLASSES
         jobs = []
@@ -86,15 +85,10 @@ class Stages:
     def limit(self, epochs):
         return 0.1 if self.smoke else epochs
 
-    def store(self, name: str, stack: Stack) -> None:
-        torch.save(stack.bank.value.to(torch.bfloat16).cpu(), f"{self.keep}/{name}.pt")
-
     def restored(self, names: list[str], layers: int, mpnet: bool = False, first: int | None = None) -> Stack:
         """The stored stacks' models (of each the `first` ones) side by side, for predictions."""
         values = torch.cat([torch.load(f"{self.keep}/{name}.pt")[:first] for name in names])
-        stack = Stack(self.work.mpnet if mpnet else self.work.gemma, len(values), self.shape(layers, mpnet=mpnet))
-        stack.bank.value.copy_(values)
-        return stack
+        return Stack.holding(self.work.mpnet if mpnet else self.work.gemma, values, self.shape(layers, mpnet=mpnet))
 
     def teachers(self, names: list[str], layers: int, models: int, tag: str, epochs=None) -> None:
         sets = [self.work.train_rows(f) for f in range(self.folds)] * models
@@ -117,8 +111,7 @@ class Stages:
                 work.save(f"oof_{title}", logits=out)
                 print(f"RESULT {title} {self.judge.accuracy(out):.2f} folds "
                       f"{[round(work.accuracy(logits[first + f], held[f]), 2) for f in range(folds)]}", flush=True)
-            torch.save(stack.bank.value[n * models * folds:(n + 1) * models * folds].to(torch.bfloat16).cpu(),
-                       f"{self.keep}/fold_{name}{tag}.pt")
+            store(stack.bank.value[n * models * folds:(n + 1) * models * folds], f"{self.keep}/fold_{name}{tag}.pt")
 
     def pairs(self, mpnet: bool) -> None:
         work = self.work
@@ -143,7 +136,7 @@ class Stages:
             models = self.recipe["mpnet"]["final_models"]
             stack, _ = self.teacher_stack([f"m{i}" for i in range(models)], [np.arange(work.count)], "mpnet all",
                                           mpnet=True)
-            self.store("all_mpnet", stack)
+            store(stack.bank.value, f"{self.keep}/all_mpnet.pt")
             return
         sets = [work.train_rows(f) for f in range(self.folds)]
         stack, pool = self.teacher_stack(["mpnet"], sets, "mpnet", mpnet=True)
@@ -200,7 +193,7 @@ class Stages:
                 pool = Pool.of(work.mpnet_rows(texts) if mpnet else work.gemma_rows(texts))
                 logits = predict(stack, pool, [np.arange(len(texts))] * stack.models)
                 share = np.mean([softmax(x) for x in logits], 0)
-                work.save("labels_all_mpnet" if mpnet else "labels_all_gemma", share=share.astype(np.float16))
+                work.save("labels_mpnet_all" if mpnet else "labels_gemma_all", share=share.astype(np.float16))
             return
         folds = len(messages)
         texts = [t for f in range(folds) for t in messages[str(f)]]
@@ -278,9 +271,16 @@ class Stages:
         table = self.recipe["student"]
         return bool(option.get("trust", table["trust"]) or option.get("suspect", table["suspect"]))
 
-    def outside_fit(self) -> np.ndarray:
+    def outside_learnt(self) -> list[str]:
         """The half of the out-of-scope messages that may be learnt from: every other one."""
-        return np.arange(0, len(self.work.outside), 2)
+        return self.work.outside[::2]
+
+    def written_labels(self, of: str | int, mpnet: bool = True) -> np.ndarray:
+        """What the teachers say of the messages written for a fold, or for `all` rows; both bases count the same."""
+        labels = self.work.load(f"labels_gemma_{of}")["share"].astype(np.float32)
+        if mpnet and self.work.has(f"labels_mpnet_{of}"):
+            labels = (labels + self.work.load(f"labels_mpnet_{of}")["share"]) / 2
+        return labels
 
     def students(self, names: list[str], models: int, tag: str, epochs: float | None) -> None:
         """Each named experiment in every fold, `models` seeds each; they need one depth and the same batch parts.
@@ -294,7 +294,7 @@ class Stages:
             pairs = softmax(work.load("pairs")["logits"])
             second = softmax(work.load("pairs_mpnet")["logits"]) if work.has("pairs_mpnet") else pairs
         messages = self.synthetic(False) if any(o.get("synthetic", True) for o in options) else {}
-        outside = [work.outside[i] for i in self.outside_fit()]
+        outside = self.outside_learnt()
         extra = outside + [t for f in range(folds) for t in messages.get(str(f), [])]
         pool, places, variants = work.training_pool(extra)
         starts = work.count + len(outside) + np.cumsum([0] + [len(messages.get(str(f), [])) for f in range(folds)])
@@ -305,9 +305,7 @@ class Stages:
                 rows = labels = None
                 if option.get("synthetic", True):
                     rows = np.arange(starts[fold], starts[fold + 1])
-                    labels = work.load(f"labels_gemma_{fold}")["share"].astype(np.float32)
-                    if option.get("mpnet", True) and work.has(f"labels_mpnet_{fold}"):
-                        labels = (labels + work.load(f"labels_mpnet_{fold}")["share"]) / 2
+                    labels = self.written_labels(fold, option.get("mpnet", True))
                 jobs += [self.student_job(
                     f"{name}/{fold}/{seed}", work.train_rows(fold), share, rows, labels, places[:len(outside)], pool,
                     self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
@@ -315,16 +313,15 @@ class Stages:
         stack = train(work.gemma, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
         values = stack.bank.value.view(len(names), folds, models, -1)
         for name, kept in zip(names, values):
-            kept = kept.transpose(0, 1).flatten(0, 1)
-            torch.save(kept.to(torch.bfloat16).cpu(), f"{self.keep}/fold_student_{name}{tag}.pt")
+            store(kept.transpose(0, 1).flatten(0, 1), f"{self.keep}/fold_student_{name}{tag}.pt")
         values = values.flatten(0, 1)
         learnt = [(job.parts[0].rows, job.label[job.parts[0].rows]) for job in jobs[::models]]
         if models > 1:
             for seed in range(models):
-                judge = self.judge.stack(values[:, seed], shape)
+                judge = Stack.holding(work.gemma, values[:, seed], shape)
                 self.judge.judge([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
-            stack = self.judge.stack(values, shape)
+            stack = Stack.holding(work.gemma, values, shape)
         self.judge.judge([n + tag for n in names], stack, pool, learnt, True)
 
     # All rows
@@ -335,19 +332,14 @@ class Stages:
         seeds = [self.recipe["seed"] + 31 * i for i in range(models * len(names))]
         stack, _ = self.teacher_stack(names, rows, "teach " + ",".join(names), layers, seeds=seeds)
         for n, name in enumerate(names):
-            torch.save(stack.bank.value[n * models:(n + 1) * models].to(torch.bfloat16).cpu(),
-                       f"{self.keep}/all_{name}{depth(layers)}.pt")
+            store(stack.bank.value[n * models:(n + 1) * models], f"{self.keep}/all_{name}{depth(layers)}.pt")
 
     def final_jobs(self, names: list[str], student: str, models: int):
         """The pool of everything that a student of all rows may learn from, its variants, `models` jobs over it (seeds
         from one initialisation), and which of the written messages are kept out: places in the pool, and labels."""
         work, option = self.work, STUDENTS[student]
         share = self.ensemble_out_of_fold(names) if self.trusting(option) else np.zeros((work.count, CLASSES))
-        texts = self.synthetic(True)["all"]
-        labels = work.load("labels_all_gemma")["share"].astype(np.float32)
-        if work.has("labels_all_mpnet"):
-            labels = (labels + work.load("labels_all_mpnet")["share"]) / 2
-        outside = [work.outside[i] for i in self.outside_fit()]
+        texts, labels, outside = self.synthetic(True)["all"], self.written_labels("all"), self.outside_learnt()
         pool, places, variants = work.training_pool(outside + texts)
         first = work.count + len(outside)
         kept = len(texts) - min(3000, len(texts) // 10)
@@ -363,9 +355,9 @@ class Stages:
         shape = self.shape(STUDENTS[student].get("layers", 18), self.recipe["student"]["epochs"])
         stack = train(work.gemma, pool, jobs, shape, variants, f"final {student}", self.log)
         values = stack.bank.value.clone()
-        torch.save(values.to(torch.bfloat16).cpu(), f"{self.keep}/all_student_{student}.pt")
+        store(values, f"{self.keep}/all_student_{student}.pt")
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
-        judge = self.judge.stack(candidates, shape)
+        judge = Stack.holding(work.gemma, candidates, shape)
         logits = predict(judge, pool, [unseen] * len(candidates))
         for i, values in enumerate(logits):
             share = softmax(values)

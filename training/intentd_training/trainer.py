@@ -1,5 +1,4 @@
 """Trains and runs a stack of classifiers: several models at once over one frozen base."""
-import math
 import queue
 import sys
 import threading
@@ -14,7 +13,7 @@ from .base import BasePack
 from .gemma import Gemma3Stack
 from .messages import ROW, Pool, deal, pack, pinned, rows_needed, to_device
 from .mpnet import MPNetStack
-from .parameters import AdamW, ParameterBank
+from .parameters import AdamW, ParameterBank, rate_factor
 
 CLASSES = 77
 
@@ -90,6 +89,13 @@ class Stack:
         self.bank.declare("score", (self.body.hidden, CLASSES), "head")
         self.bank.allocate()
 
+    @classmethod
+    def holding(cls, base: BasePack, values: torch.Tensor, shape: StackShape) -> "Stack":
+        """A stack of the given values [models, size], for predictions."""
+        stack = cls(base, len(values), shape)
+        stack.bank.value.copy_(values)
+        return stack
+
     def features(self, ids, position, segment, count: int, rate=None, views: int = 1):
         """Mean-pooled features [models, views, count, hidden]."""
         if views > 1:
@@ -162,6 +168,17 @@ class StepGraph:
             graph.replay()
 
 
+def step_count(jobs: list[Job], epochs: float) -> int:
+    """Steps of that many epochs of the smallest first part."""
+    return max(1, int(epochs * min(len(j.parts[0].rows) // j.parts[0].per_batch for j in jobs)))
+
+
+def setting_values(jobs: list[Job], device: str) -> dict[str, torch.Tensor]:
+    """Each of Settings' names with the jobs' values [models]."""
+    return {name: torch.tensor([getattr(j.settings, name) for j in jobs], device=device)
+            for name in Settings.__dataclass_fields__}
+
+
 def schedule(job: Job, pool: Pool, steps: int, variants: np.ndarray | None):
     """Yields a job's batches of message indices; the parts side by side, each dealt again when used up."""
     random = np.random.default_rng(job.seed)
@@ -195,15 +212,12 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
         if job.start is not None:
             stack.bank.value[model] = job.start
     device = shape.device
-    steps = max(1, int(shape.epochs * min(len(j.parts[0].rows) // j.parts[0].per_batch for j in jobs)))
-    vector = lambda name: torch.tensor([getattr(j.settings, name) for j in jobs], device=device)
-    setting = {name: vector(name) for name in Settings.__dataclass_fields__}
+    steps, setting = step_count(jobs, shape.epochs), setting_values(jobs, device)
     optimiser = AdamW(stack.bank, setting["rate"], setting["plus_ratio"], setting["head_ratio"], shape.decay,
                       compiled=shape.compiled)
     graph = StepGraph(device == "cuda" and shape.graph)
     target = torch.stack([torch.from_numpy(j.target.astype(np.float16)) for j in jobs]).to(device)
     label = torch.stack([torch.from_numpy(j.label.astype(np.int64)) for j in jobs]).to(device)
-    smoothing = setting["smoothing"][:, None, None]
     tokens = max(sum(pool.length[p.rows].mean() * p.per_batch for p in j.parts) for j in jobs)
     rows = rows_needed(pool, tokens)
     if any(j.settings.augmentation for j in jobs):
@@ -232,12 +246,8 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
         feature = stack.features(ids, position, segment, count, low_rank_rate, views=2)
         mask = (torch.rand(feature.shape, device=device) < head_keep).float() / head_keep
         logits = stack.logits(feature * mask)
-        wanted = target[models, index].float()
-        wanted = (1 - smoothing) * wanted + smoothing / CLASSES
-        base_loss = losses.soft_cross_entropy(logits, wanted, weight)
-        loss = base_loss + setting["consistency"] * losses.consistency(logits, weight)
-        loss = loss + setting["contrastive"] * losses.supervised_contrastive(
-            feature, label[models, index], weight, setting["contrastive_across"])
+        loss, base_loss = losses.combined(
+            logits, feature, target[models, index].float(), label[models, index], weight, setting)
         loss.sum().backward()
         optimiser.apply()
         outputs.copy_(torch.stack([loss.detach(), base_loss.detach()]))
@@ -249,8 +259,7 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
         for held, array in zip(inputs, (packed.ids, packed.position, packed.segment, packed.kept, batch)):
             held.copy_(pinned(array, device), non_blocking=True)
         at = step + 1
-        warm = max(1, shape.warmup * steps)
-        optimiser.set_step(min(1.0, at / warm) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        optimiser.set_step(rate_factor(step, steps, shape.warmup))
         graph.run(one_step)
         if at % max(1, steps // 20) == 0 or at == steps:
             loss, base_loss = outputs.tolist()

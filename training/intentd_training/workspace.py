@@ -3,11 +3,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .base import BasePack
 from .messages import Pool
 from .tokenizers import GemmaTokenizer, MPNetTokenizer
 from .trainer import CLASSES
+
+
+def store(values: torch.Tensor, file: str | Path) -> None:
+    """Keeps models' values [models, size], in bf16 as they ship."""
+    torch.save(values.to(torch.bfloat16).cpu(), file)
 
 
 def depth(layers: int) -> str:

@@ -17,6 +17,7 @@ on 0 label --names $ensemble --models 2 $folds
     on 0 heal --names probe+robust --towards labels --models 3 --tag refined $folds
     on 0 blends --names refined:1,refined $folds
     on 0 students --names shipped --models 2 --epochs 10 --tag _short $folds
+    on 0 students --names shipped,plus2,plus4 --tag _plus $folds
     on 0 students --names trusting $folds
 } &
 {
@@ -29,6 +30,7 @@ on 0 label --names $ensemble --models 2 $folds
     on 1 blends --names healed:1,healed,refined:1,refined,fixed:1,fixed --layers 12 $folds
     on 1 students --names shipped12 --models 3 --epochs 10 --tag _short $folds
     on 1 students --names trusting12,gemma_only12,unperturbed12 $folds
+    on 1 students --names shipped12,plus2_12,plus4_12 --tag _plus $folds
     on 1 students --names labels12 $folds
     on 1 students --names clean12 $folds
 } &

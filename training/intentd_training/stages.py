@@ -40,6 +40,10 @@ STUDENTS = {
     "labels12": {"layers": 12, "synthetic": False},
     "gemma_only12": {"layers": 12, "mpnet": False},
     "unperturbed12": {"layers": 12, "augmentation": 0.0},
+    "plus2": {"rate": 7e-4, "plus_ratio": 2.0},
+    "plus4": {"rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
+    "plus2_12": {"layers": 12, "rate": 7e-4, "plus_ratio": 2.0},
+    "plus4_12": {"layers": 12, "rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
 }
 
 

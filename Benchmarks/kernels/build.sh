@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the check and the benchmark of the kernels with any C compiler, without Swift:
 #   ./build.sh OUTPUT [FLAGS...]
-# The binary is static, so that it runs on other machines of the family. CC chooses the compiler (default cc).
+# The binary is static, so that it runs on other machines of the family. CC chooses the compiler (default cc); timings of the
+# engine's code need clang, since gcc keeps the sums of AVX-512 tiles in memory.
 # Sanitizers:  STATIC= ./build.sh OUTPUT -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -143,7 +143,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
 #define CHAINED 1
-enum { QUANTISED_PANELS = 1 };
+enum { QUANTISED_PANELS = 1, QUANTISED_ROWS = TILE_ROWS };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes, behind which its values lie, to [16][16][4] weights. Each 32 bytes hold a step of
@@ -201,32 +201,45 @@ CK_INLINE void chain(
     }
 }
 
-/// Exact integer sums of one unit of inputs, then one scaling each, unit after unit.
-CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums) {
-    const char *values = part.values, *w = part.weights;
-    for (int32_t unit = 0; unit < part.units; unit++) {
-        vi totals[TILE_ROWS][2];
-        const vi *starts = (const vi *)(part.starts + unit * CK_PANEL);
+/// Scales a unit's totals and adds them to `sums`, or to what is there and on to the results.
+CK_INLINE void finish_unit(
+    const int rows, const run *part, int32_t unit, const int decoded, const int fresh, const int done,
+    const vi totals[TILE_ROWS][PANEL_VECTORS], float *sums) {
+    const char *scales = unit_scale(part, unit);
+    CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
+        vf weight_scale = v_zero(), output_scale = v_zero();
+        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
+        else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
         CK_UNROLL for (int r = 0; r < rows; r++) {
-            CK_UNROLL for (int v = 0; v < 2; v++) totals[r][v] = _mm256_load_si256(starts + v);
-        }
-        const int32_t chains = (unit_steps(&part, unit) + CK_CHAIN_STEPS - 1) / CK_CHAIN_STEPS;
-        for (int32_t i = 0; i < chains; i++, values += CK_CHAIN_INPUTS, w += CK_CHAIN_INPUTS * CK_PANEL)
-            chain(rows, values, part.stride, w, !decoded, totals);
-        const char *scales = unit_scale(&part, unit);
-        CK_UNROLL for (int v = 0; v < 2; v++) {
-            const vf weight_scale = decoded ? v_load(unit_weight_scales(&part, unit) + v * V_WIDTH) : v_zero();
-            CK_UNROLL for (int r = 0; r < rows; r++) {
-                float *sum = sums + r * CK_PANEL + v * V_WIDTH;
-                vf factor = v_set1(*(const float *)(scales + r * part.stride));
-                if (decoded) factor = v_mul(weight_scale, factor);
-                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, v_load(sum)));
-            }
+            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
+            vf factor = v_set1(*(const float *)(scales + r * part->stride));
+            if (decoded) factor = v_mul(weight_scale, factor);
+            const vf result = add_total(totals[r][v], factor, sum, fresh);
+            if (!done) v_store(sum, result);
+            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
         }
     }
 }
 
-static void quantised_rows(int rows, int panels, run part, int decoded, float *sums) {
+/// Exact integer sums of one unit of inputs, then one scaling each, unit after unit.
+CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded, float *sums) {
+    const char *values = part->values, *w = part->weights;
+    for (int32_t unit = 0; unit < part->units; unit++) {
+        vi totals[TILE_ROWS][PANEL_VECTORS];
+        const vi *starts = (const vi *)(part->starts + unit * CK_PANEL);
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            CK_UNROLL for (int v = 0; v < 2; v++) totals[r][v] = _mm256_load_si256(starts + v);
+        }
+        const int32_t chains = (unit_steps(part, unit) + CK_CHAIN_STEPS - 1) / CK_CHAIN_STEPS;
+        for (int32_t i = 0; i < chains; i++, values += CK_CHAIN_INPUTS, w += CK_CHAIN_INPUTS * CK_PANEL)
+            chain(rows, values, part->stride, w, !decoded, totals);
+#define FINISH(FRESH, DONE) finish_unit(rows, part, unit, decoded, FRESH, DONE, totals, sums)
+        FOR_UNIT(part, unit, FINISH);
+#undef FINISH
+    }
+}
+
+static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums) {
     (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \

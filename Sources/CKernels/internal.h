@@ -75,6 +75,9 @@ static const int8_t CK_UNUSED ck_nf4_bytes[16] = {
 /// on (measured on Zen 3, any distance from 2 to 4 KiB).
 CK_INLINE void ck_prefetch(const void *weights) { __builtin_prefetch((const char *)weights + 2048, 0, 3); }
 
+/// Asks for weights at an address, which may lie outside of any memory.
+CK_INLINE void ck_fetch(const void *weights) { __builtin_prefetch(weights, 0, 3); }
+
 /// Groups of a row.
 CK_INLINE int32_t ck_groups(int32_t k, int32_t group) { return (k + group - 1) / group; }
 

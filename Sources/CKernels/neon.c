@@ -129,7 +129,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
 #define CHAINED 0
-enum { QUANTISED_PANELS = 1 };
+enum { QUANTISED_PANELS = 1, QUANTISED_ROWS = TILE_ROWS };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values. Each 64 bytes hold two steps of inputs, one in the low and one
@@ -157,42 +157,55 @@ static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
 
 #include "quantised_products.h"
 
+/// Scales a unit's totals and adds them to `sums`, or to what is there and on to the results.
+CK_INLINE void finish_unit(
+    const int rows, const run *part, int32_t unit, const int decoded, const int fresh, const int done,
+    const vi totals[TILE_ROWS][PANEL_VECTORS], float *sums) {
+    const char *scales = unit_scale(part, unit);
+    CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
+        vf weight_scale = v_zero(), output_scale = v_zero();
+        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
+        else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
+            vf factor = v_set1(*(const float *)(scales + r * part->stride));
+            if (decoded) factor = v_mul(weight_scale, factor);
+            const vf result = add_total(totals[r][v], factor, sum, fresh);
+            if (!done) v_store(sum, result);
+            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
+        }
+    }
+}
+
 /// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
-CK_INLINE void quantised_tile(const int rows, run part, const int decoded, float *sums) {
-    const char *values = part.values;
-    const int8_t *w = (const int8_t *)part.weights;
-    for (int32_t unit = 0; unit < part.units; unit++) {
+CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded, float *sums) {
+    const char *values = part->values;
+    const int8_t *w = (const int8_t *)part->weights;
+    for (int32_t unit = 0; unit < part->units; unit++) {
         vi totals[TILE_ROWS][PANEL_VECTORS];
         CK_UNROLL for (int r = 0; r < rows; r++) {
             CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) totals[r][v] = vi_zero();
         }
-        const int32_t steps = unit_steps(&part, unit);
+        const int32_t steps = unit_steps(part, unit);
         CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++, values += 4, w += 64) {
             int8x16_t weights[PANEL_VECTORS];
             if (!decoded) ck_prefetch(w);
             CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) weights[v] = vld1q_s8(w + 16 * v);
             CK_UNROLL for (int r = 0; r < rows; r++) {
                 int32_t four;
-                memcpy(&four, values + r * part.stride, 4);
+                memcpy(&four, values + r * part->stride, 4);
                 const int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
                 CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++)
                     totals[r][v] = vdotq_s32(totals[r][v], weights[v], x);
             }
         }
-        const char *scales = unit_scale(&part, unit);
-        CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
-            const vf weight_scale = decoded ? v_load(unit_weight_scales(&part, unit) + v * V_WIDTH) : v_zero();
-            CK_UNROLL for (int r = 0; r < rows; r++) {
-                float *sum = sums + r * CK_PANEL + v * V_WIDTH;
-                vf factor = v_set1(*(const float *)(scales + r * part.stride));
-                if (decoded) factor = v_mul(weight_scale, factor);
-                v_store(sum, v_fma(v_from_int(totals[r][v]), factor, v_load(sum)));
-            }
-        }
+#define FINISH(FRESH, DONE) finish_unit(rows, part, unit, decoded, FRESH, DONE, totals, sums)
+        FOR_UNIT(part, unit, FINISH);
+#undef FINISH
     }
 }
 
-static void quantised_rows(int rows, int panels, run part, int decoded, float *sums) {
+static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums) {
     (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \

@@ -4,121 +4,12 @@
 //   [k / DEPTH_STEP][16][DEPTH_STEP];
 //   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
 //   CHAINED: whether steps are multiplied in chains (see `internal.h`);
-//   QUANTISED_PANELS: panels of a register tile;
+//   QUANTISED_PANELS, QUANTISED_ROWS: panels and rows of a register tile;
 //   weight_t: type of a decoded weight; CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
 //   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.
-//
-// Layout of a panel. CK_INT8: weights as bytes, filled up with zeros to DEPTH_STEP inputs (or to a chain), then from the
-// next multiple of 64 bytes 16 scales. CK_NF4: for each block of 64 inputs 16 scales, then 512 bytes of codes.
-// CHAINED: behind the scales 16 starts (int32) for each group; behind a block's codes 16 sums of its weights (int16) and
-// the 16 values of its codes (int8), filled up to 64 bytes. A start takes back what activations are held too high.
 
-enum {
-    NF4_CODE_BYTES = CK_PANEL * CK_NF4_BLOCK / 2,
-    NF4_BLOCK_BYTES = CK_PANEL * 4 + NF4_CODE_BYTES + (CHAINED ? 64 : 0),
-    /// Inputs that weights are filled up to.
-    FILLED_INPUTS = CHAINED ? CK_CHAIN_INPUTS : DEPTH_STEP,
-};
-
-CK_INLINE size_t int8_weight_bytes(int32_t k) {
-    return ck_round_up(CK_PANEL * ck_round_up((size_t)k, FILLED_INPUTS), 64);
-}
-
-/// Bytes of an int8 panel behind its weights.
-CK_INLINE size_t int8_scale_bytes(int32_t k, int32_t group) {
-    return CK_PANEL * 4 * (1 + (CHAINED ? (size_t)ck_groups(k, ck_min(group, k)) : 0));
-}
-
-static size_t panel_bytes(int32_t format, int32_t k, int32_t group) {
-    switch (format) {
-    case CK_F32:
-    case CK_BF16: return float_panel_bytes(format, k);
-    case CK_INT8: return int8_weight_bytes(k) + int8_scale_bytes(k, group);
-    default: return (size_t)(k / CK_NF4_BLOCK) * NF4_BLOCK_BYTES;
-    }
-}
-
-// MARK: Packing
-
-static ck_status pack_int8_panel(
-    int32_t k, int32_t group, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
-    weight_byte_t *weights = target;
-    float *scales = (float *)((char *)target + int8_weight_bytes(k));
-    int32_t *starts = (int32_t *)(scales + CK_PANEL);
-    memset(target, WEIGHT_ZERO, int8_weight_bytes(k));
-    memset(scales, 0, int8_scale_bytes(k, group));
-    for (int32_t j = 0; j < count; j++) {
-        const float *row = rows + j * ldrows;
-        int32_t largest = 0;
-        for (int32_t i = 0; i < k; i++) largest = ck_max(largest, (int32_t)ck_magnitude(row[i]));
-        if (largest >= CK_INFINITY_BITS) return CK_NOT_FINITE;
-        float inverse;
-        ck_scale((uint32_t)largest, 127, &scales[j], &inverse);
-        if (CHAINED) ck_chain_scale(row, k, &scales[j], &inverse);
-        for (int32_t i = 0; i < k; i += DEPTH_STEP) {
-            weight_byte_t *step = weights + ((size_t)(i / DEPTH_STEP) * CK_PANEL + j) * DEPTH_STEP;
-            int32_t sum = 0;
-            for (int32_t e = 0; e < DEPTH_STEP && i + e < k; e++) {
-                const int32_t weight = ck_quantise(row[i + e], inverse);
-                step[e] = (weight_byte_t)(weight + WEIGHT_ZERO);
-                sum += weight;
-            }
-            if (CHAINED) starts[i / group * CK_PANEL + j] -= CK_LIMIT_CHAIN * sum;
-        }
-    }
-    return CK_OK;
-}
-
-static ck_status pack_panel(
-    const ck_matrix *matrix, int32_t panel, const float *rows, ptrdiff_t ldrows, void *target) {
-    const int32_t count = ck_min(CK_PANEL, matrix->n - panel * CK_PANEL);
-    switch (matrix->format) {
-    case CK_F32:
-    case CK_BF16: return pack_float_panel(matrix->format, matrix->k, count, rows, ldrows, target);
-    case CK_INT8: return pack_int8_panel(matrix->k, matrix->group, count, rows, ldrows, target);
-    default: return CK_UNSUPPORTED;
-    }
-}
-
-/// The chained part of a block: the weights' sums and what each code stands for.
-CK_UNUSED static void pack_code_values(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], int32_t multiplier, char *target) {
-    int16_t *sums = (int16_t *)target;
-    int8_t *values = (int8_t *)(sums + CK_PANEL);
-    memset(target, 0, 64);
-    for (int32_t code = 0; code < 16; code++)
-        values[code] = (int8_t)ck_quantise(ck_nf4_codes[code], (float)multiplier);
-    for (int32_t j = 0; j < CK_PANEL; j++) {
-        for (int32_t i = 0; i < CK_NF4_BLOCK; i++) sums[j] = (int16_t)(sums[j] + values[codes[j][i]]);
-    }
-}
-
-static ck_status pack_panel_nf4(
-    const ck_matrix *matrix, int32_t panel, const uint8_t *codes, const float *scales, void *target) {
-    if (matrix->format != CK_NF4) return CK_UNSUPPORTED;
-    const int32_t count = ck_min(CK_PANEL, matrix->n - panel * CK_PANEL), blocks = matrix->k / CK_NF4_BLOCK;
-    for (int32_t block = 0; block < blocks; block++) {
-        float *packed = (float *)((char *)target + (size_t)block * NF4_BLOCK_BYTES);
-        // Outputs that are not there get the code of zero and a scale of zero.
-        uint8_t unpacked[CK_PANEL][CK_NF4_BLOCK];
-        memset(unpacked, 7, sizeof unpacked);
-        for (int32_t j = 0; j < count; j++) {
-            const size_t index = (size_t)j * blocks + block;
-            if (ck_magnitude(scales[index]) >= CK_INFINITY_BITS) return CK_NOT_FINITE;
-            for (int32_t i = 0; i < CK_NF4_BLOCK / 2; i++) {
-                const uint8_t pair = codes[index * CK_NF4_BLOCK / 2 + i];
-                unpacked[j][2 * i] = pair >> 4;
-                unpacked[j][2 * i + 1] = pair & 15;
-            }
-        }
-        const int32_t limit = CHAINED ? ck_chain_multiplier(unpacked) : CODE_LIMIT;
-        for (int32_t j = 0; j < CK_PANEL; j++)
-            packed[j] = j < count ? scales[(size_t)j * blocks + block] / (float)limit : 0;
-        pack_codes(unpacked, (uint8_t *)(packed + CK_PANEL));
-        if (CHAINED) pack_code_values(unpacked, limit, (char *)(packed + CK_PANEL) + NF4_CODE_BYTES);
-    }
-    return CK_OK;
-}
+#include "quantised_panels.h"
 
 // MARK: Products
 
@@ -138,6 +29,17 @@ typedef struct run {
     int32_t units, scale_units;
     /// Inputs over DEPTH_STEP, of a unit and of the last unit.
     int32_t steps, last_steps;
+    /// Whether the sums begin with the run: its first unit then writes them.
+    int32_t first;
+    /// Where row 0's finished sums go, each times its output's scale (CK_INT8); NULL: they stay in `sums`.
+    float *y;
+    /// Elements from row to row of y.
+    ptrdiff_t ldy;
+    const char *output_scales;
+    /// Packed weights to fetch meanwhile, which are multiplied next: far enough ahead for any memory. For levels that
+    /// do not fetch a fixed distance ahead (`ck_prefetch`).
+    const char *ahead;
+    size_t ahead_bytes;
 } run;
 
 enum {
@@ -158,44 +60,79 @@ CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit) {
     return (const float *)(part->weight_scales + (size_t)unit * NF4_BLOCK_BYTES);
 }
 
-/// Up to TILE_ROWS rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
+/// Bytes of packed weights to fetch in one step, so that a tile's steps cover `ahead_bytes`.
+CK_INLINE size_t ahead_step(const run *part) {
+    return part->ahead_bytes / (size_t)((part->units - 1) * part->steps + part->last_steps) + 1;
+}
+
+/// A sum with a unit's scaled total added. `fresh`: it begins with this unit. Minus zero comes out as zero in both.
+CK_INLINE vf add_total(vi total, vf factor, const float *sum, const int fresh) {
+    return v_fma(v_from_int(total), factor, fresh ? v_zero() : v_load(sum));
+}
+
+/// Calls BODY(FRESH, DONE) with constants for whether `unit` begins its sums and whether it finishes them.
+#define FOR_UNIT(PART, UNIT, BODY)                                                                                     \
+    do {                                                                                                               \
+        const int fresh_unit = (PART)->first && (UNIT) == 0;                                                           \
+        if ((PART)->y != NULL && (UNIT) + 1 == (PART)->units) {                                                        \
+            if (fresh_unit) BODY(1, 1);                                                                                \
+            else BODY(0, 1);                                                                                           \
+        } else if (fresh_unit) BODY(1, 0);                                                                             \
+        else BODY(0, 0);                                                                                               \
+    } while (0)
+
+/// Up to QUANTISED_ROWS rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
 /// `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
-static void quantised_rows(int rows, int panels, run part, int decoded, float *sums);
+static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums);
 
 /// All rows, tile by tile.
 CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded, float *sums) {
-    const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    const int32_t tiles = (rows + QUANTISED_ROWS - 1) / QUANTISED_ROWS;
+    part.ahead_bytes = (part.ahead_bytes + tiles - 1) / tiles;
     for (int32_t tile = 0; tile < tiles; tile++) {
         const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
         run own = part;
         own.values += from * part.stride;
         own.scales += from * part.stride;
         own.offsets += from * part.stride;
-        quantised_rows(count, panels, own, decoded, sums + from * SUMS_STRIDE);
+        own.ahead += tile * part.ahead_bytes;
+        if (own.y != NULL) own.y += from * part.ldy;
+        quantised_rows(count, panels, &own, decoded, sums + from * SUMS_STRIDE);
     }
 }
 
-static void int8_panels(
-    const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, int32_t panels, const char *panel,
-    float *sums) {
-    const int32_t k = matrix->k, group = ck_min(matrix->group, k), groups = ck_groups(k, group);
+/// What one or QUANTISED_PANELS panels are multiplied with and where the results go.
+typedef struct product {
+    const ck_matrix *matrix;
+    /// Prepared rows, `ldx` bytes apart.
+    const char *x;
+    ptrdiff_t ldx;
+    int32_t rows, panels;
+    const char *panel;
+    /// Where tiles put the finished sums, `ldy` elements apart; NULL: in `sums`.
+    float *y;
+    ptrdiff_t ldy;
+} product;
+
+static void int8_panels(const product *of, float *sums) {
+    const int32_t k = of->matrix->k, group = ck_min(of->matrix->group, k), groups = ck_groups(k, group);
     const int32_t last = k - (groups - 1) * group;
-    const int32_t *starts = (const int32_t *)(panel + int8_weight_bytes(k)) + CK_PANEL;
+    const size_t stride = panel_bytes(CK_INT8, k, group);
+    const char *scales = of->panel + int8_weight_bytes(k);
     const run all = {
-        x + value_offset(k, group), x, x + scale_bytes(k, group), ldx, panel, panel,
-        panel_bytes(CK_INT8, k, group), 0, starts, groups, 1, (group + DEPTH_STEP - 1) / DEPTH_STEP,
-        (last + DEPTH_STEP - 1) / DEPTH_STEP};
-    multiply_run(all, rows, panels, 0, sums);
+        of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
+        stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
+        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->ldy, scales,
+        of->panel + of->panels * stride, of->panels * stride};
+    multiply_run(all, of->rows, of->panels, 0, sums);
 }
 
 /// Blocks that are decoded at a time: at most 16 KiB of weights, which the caches keep near for all tiles. Each run of
 /// blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
 enum { DECODED_BLOCKS = 16 / QUANTISED_PANELS, DECODED_BYTES = DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL };
 
-static void nf4_panels(
-    const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, int32_t panels, const char *panel,
-    float *sums) {
-    const int32_t k = matrix->k, group = matrix->group, blocks = k / CK_NF4_BLOCK;
+static void nf4_panels(const product *of, float *sums) {
+    const int32_t k = of->matrix->k, group = of->matrix->group, blocks = k / CK_NF4_BLOCK;
     const int32_t group_blocks = group / CK_NF4_BLOCK, steps = CK_NF4_BLOCK / DEPTH_STEP;
     const size_t stride = panel_bytes(CK_NF4, k, group);
     _Alignas(64) weight_t weights[QUANTISED_PANELS * DECODED_BYTES];
@@ -204,8 +141,8 @@ static void nf4_panels(
         // A run ends where a group does, so that its first unit starts a scale.
         const int32_t rest = group_blocks - block % group_blocks, whole = DECODED_BLOCKS / group_blocks * group_blocks;
         units = ck_min(blocks - block, whole > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
-        const char *packed = panel + (size_t)block * NF4_BLOCK_BYTES;
-        for (int32_t p = 0; p < panels; p++) {
+        const char *packed = of->panel + (size_t)block * NF4_BLOCK_BYTES;
+        for (int32_t p = 0; p < of->panels; p++) {
             const uint8_t *codes = (const uint8_t *)packed + (size_t)p * stride + CK_PANEL * 4;
             for (int32_t unit = 0; unit < units; unit++, codes += NF4_BLOCK_BYTES) {
                 decode_nf4(codes, weights + p * DECODED_BYTES + unit * CK_NF4_BLOCK * CK_PANEL);
@@ -214,11 +151,25 @@ static void nf4_panels(
             }
         }
         const run part = {
-            x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t), x + 4 * (block / group_blocks),
-            x + 2 * scale_bytes(k, group) + 4 * (size_t)block, ldx, (const char *)weights, packed, DECODED_BYTES,
-            stride, starts, units, group_blocks, steps, steps};
-        multiply_run(part, rows, panels, 1, sums);
+            of->x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t),
+            of->x + 4 * (block / group_blocks), of->x + 2 * scale_bytes(k, group) + 4 * (size_t)block, of->ldx,
+            (const char *)weights, packed, DECODED_BYTES, stride, starts, units, group_blocks, steps, steps,
+            block == 0, block + units == blocks ? of->y : NULL, of->ldy, NULL,
+            of->panel + of->panels * (stride + (size_t)block * NF4_BLOCK_BYTES),
+            (size_t)of->panels * units * NF4_BLOCK_BYTES};
+        multiply_run(part, of->rows, of->panels, 1, sums);
     }
+}
+
+/// `sums` of one panel to y, as `flags` say.
+static void store_sums(
+    const ck_matrix *matrix, int32_t panel, const float *sums, float *y, ptrdiff_t ldy, int32_t rows, int32_t flags) {
+    const int32_t count = ck_min(CK_PANEL, matrix->n - panel * CK_PANEL);
+    const char *packed = (const char *)matrix->data
+                         + (size_t)panel * panel_bytes(matrix->format, matrix->k, matrix->group);
+    const float *scales = matrix->format == CK_INT8 ? (const float *)(packed + int8_weight_bytes(matrix->k)) : NULL;
+    for (int32_t r = 0; r < rows; r++)
+        store_row(y + r * ldy + panel * CK_PANEL, sums + r * SUMS_STRIDE, scales, count, flags);
 }
 
 static void quantised_gemm(
@@ -228,21 +179,18 @@ static void quantised_gemm(
     _Alignas(64) float sums[CHUNK_ROWS * SUMS_STRIDE];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row);
-        const char *values = (const char *)x + row * ldx;
+        float *target = y + row * ldy;
         for (int32_t panel = first_panel, panels; panel < last_panel; panel += panels) {
             panels = panel + QUANTISED_PANELS <= last_panel ? QUANTISED_PANELS : 1;
-            const char *weights = (const char *)matrix->data + (size_t)panel * stride;
-            memset(sums, 0, (size_t)rows * SUMS_STRIDE * sizeof *sums);
-            if (matrix->format == CK_INT8) int8_panels(matrix, values, ldx, rows, panels, weights, sums);
-            else nf4_panels(matrix, values, ldx, rows, panels, weights, sums);
-            for (int32_t p = 0; p < panels; p++) {
-                const int32_t out = (panel + p) * CK_PANEL, count = ck_min(CK_PANEL, matrix->n - out);
-                const char *scales = weights + (size_t)p * stride + int8_weight_bytes(matrix->k);
-                for (int32_t r = 0; r < rows; r++)
-                    store_row(
-                        y + (row + r) * ldy + out, sums + r * SUMS_STRIDE + p * CK_PANEL,
-                        matrix->format == CK_INT8 ? (const float *)scales : NULL, count, flags);
-            }
+            // Tiles write whole panels of results themselves.
+            const int direct = flags == 0 && (panel + panels) * CK_PANEL <= matrix->n;
+            const product of = {
+                matrix, (const char *)x + row * ldx, ldx, rows, panels,
+                (const char *)matrix->data + (size_t)panel * stride, direct ? target + panel * CK_PANEL : NULL, ldy};
+            if (matrix->format == CK_INT8) int8_panels(&of, sums);
+            else nf4_panels(&of, sums);
+            for (int32_t p = 0; p < panels && !direct; p++)
+                store_sums(matrix, panel + p, sums + p * CK_PANEL, target, ldy, rows, flags);
         }
     }
 }

@@ -14,10 +14,11 @@ public struct BatchingConfiguration: Sendable, Equatable {
     /// The part of a request's time, less margins, that one batch may take. At 0.5, who arrives just after the start of
     /// a batch still has time for a full one. Larger batches are more efficient: 0.6 did best in simulated overload.
     public var batchShare: Double
-    /// Batches grow, up to `batchShare`, until their fixed cost is only this part of their time. A longer one would save
-    /// next to nothing, and who arrives while it runs, and its first members, would wait for its last.
+    /// Batches grow, up to `batchShare`, until their fixed cost is only this part of their time. A longer one would
+    /// save next to nothing, and who arrives while it runs, and its first members, would wait for its last.
     public var fixedCostShare: Double
-    /// A batch that runs longer than this means that the engine hangs: every caller gets an error and the service fails.
+    /// A batch that runs longer than this means that the engine hangs: every caller gets an error and the service
+    /// fails.
     public var stallLimit: Duration
 
     public init(

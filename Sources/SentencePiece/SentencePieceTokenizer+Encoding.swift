@@ -7,6 +7,16 @@ extension SentencePieceTokenizer {
         return text.withUTF8 { encode(bytes: $0) }
     }
 
+    /// The first `limit` of the text's token ids, or all if there are no more.
+    ///
+    /// Complexity: with byte pair encoding and byte fallback, what lies behind the words that give these ids is
+    /// normalised only, not split. Other models decide from the whole text, and take the time of ``encode(_:)``.
+    public func encode(_ text: String, limit: Int) -> [Int32] {
+        guard limit > 0 else { return [] }
+        var text = text
+        return Array(text.withUTF8 { encode(Span(_unsafeElements: $0), limit: limit) }.prefix(limit))
+    }
+
     /// The token ids of text that may not be UTF-8: each byte that starts no well-formed character counts as U+FFFD.
     public func encode(bytes: UnsafeBufferPointer<UInt8>) -> [Int32] {
         encode(Span(_unsafeElements: bytes))
@@ -55,9 +65,12 @@ extension SentencePieceTokenizer {
         return pieces
     }
 
-    private func encode(_ text: Span<UInt8>) -> [Int32] {
+    /// - Parameter limit: more ids than these need not be found.
+    private func encode(_ text: Span<UInt8>, limit: Int = .max) -> [Int32] {
         let normalized = normalizer.normalize(text)
-        let segments = segmenter.segments(normalized, vocabulary)
+        // Without byte fallback, neighbours that are unknown share an id: there may be fewer ids than segments.
+        let needed = vocabulary.byteIDs.isEmpty ? .max : limit
+        let segments = segmenter.segments(normalized, vocabulary, limit: needed)
         var ids: [Int32] = []
         ids.reserveCapacity(segments.count)
         var start = 0

@@ -1,9 +1,9 @@
 /// Follows a high quantile of how much longer batches take than predicted.
 ///
-/// The error is scaled by (predicted + a tenth of the latency bound): partly proportional (contention, frequency), partly
-/// not (the scheduler takes the core away). An error above the tracked value raises it to 1.25 times that error, by
-/// half of itself at most, so a single pause of the machine does not halve the service; every other batch lowers it by
-/// 0.05 %. The value rests where about one batch in a thousand exceeds it: up-steps and down-steps then balance
+/// The error is scaled by (predicted + a tenth of the latency bound): partly proportional (contention, frequency),
+/// partly not (the scheduler takes the core away). An error above the tracked value raises it to 1.25 times that error,
+/// by half of itself at most, so a single pause of the machine does not halve the service; every other batch lowers it
+/// by 0.05 %. The value rests where about one batch in a thousand exceeds it: up-steps and down-steps then balance
 /// (stochastic approximation of a quantile, Robbins and Monro 1951).
 public struct MarginTracker: Sendable {
     /// The scaled margin.

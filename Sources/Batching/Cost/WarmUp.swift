@@ -21,7 +21,9 @@ struct WarmUp {
         let limit = min(Self.largeBatchTokens, configuration.maxBatchTokens)
         var large: [TokenizedMessage] = []
         var tokens = 0
-        while let next = Optional(messages[large.count % messages.count]), tokens + next.ids.count <= limit || large.isEmpty {
+        while true {
+            let next = messages[large.count % messages.count]
+            guard large.isEmpty || tokens + next.ids.count <= limit else { break }
             large.append(next)
             tokens += next.ids.count
         }

@@ -4,19 +4,19 @@
 /// engine thread, the tests' fake clock and the simulation all drive the same code.
 ///
 /// - **Work-conserving.** `nextBatch` never waits for company; while a batch runs, arrivals form the next.
-/// - **Earliest deadline first.** A batch is the longest run of the queue, in deadline order, whose predicted time (plus
-///   margin) keeps its first member inside its deadline, and which takes at most `batchShare` of the bound, so that who
-///   arrives just after its start still has time for a batch of their own.
+/// - **Earliest deadline first.** A batch is the longest run of the queue, in deadline order, whose predicted time
+///   (plus margin) keeps its first member inside its deadline, and which takes at most `batchShare` of the bound, so
+///   that who arrives just after its start still has time for a batch of their own.
 /// - **Admission by schedulability.** A request is admitted if, with it in the queue, the batches that would be formed
 ///   from now on keep it and everything behind it in time (for EDF the exact test, up to prediction error: Liu and
 ///   Layland 1973; Dertouzos 1974). Otherwise it is refused now.
-/// - **Full batches under overload.** A batch has a fixed cost, and its first member's deadline limits its length. While
-///   more work arrives than the engine can do, a request that would open a new batch is admitted only if it leaves time
-///   for a full one; otherwise the queue fills with requests that have to run alone.
-/// - **Deadlines.** A request's is the latency bound after its arrival, or the caller's own if that is earlier. Work that
-///   cannot be done inside the bound gets twice its predicted time instead, half of the engine's speed: a very long
-///   message, and the later rows of a call with many. So on an idle engine no message is refused for its length, and
-///   one large call leaves the other half to requests with nearer deadlines, which pass it in the queue.
+/// - **Full batches under overload.** A batch has a fixed cost, and its first member's deadline limits its length.
+///   While more work arrives than the engine can do, a request that would open a new batch is admitted only if it
+///   leaves time for a full one; otherwise the queue fills with requests that have to run alone.
+/// - **Deadlines.** A request's is the latency bound after its arrival, or the caller's own if that is earlier. Work
+///   that cannot be done inside the bound gets twice its predicted time instead, half of the engine's speed: a very
+///   long message, and the later rows of a call with many. So on an idle engine no message is refused for its length,
+///   and one large call leaves the other half to requests with nearer deadlines, which pass it in the queue.
 /// - **Too late.** A request whose deadline has passed leaves the queue. One that is predicted to miss it yields to all
 ///   that can still make theirs, and runs only if there are none.
 ///

@@ -18,7 +18,8 @@ struct DeadlineQueue<Payload> {
         tokens += request.tokens
     }
 
-    /// Adds requests that are in order. O(n + m), whatever the order of what is there: a call may have thousands of rows.
+    /// Adds requests that are in order. O(n + m), whatever the order of what is there: a call may have thousands of
+    /// rows.
     mutating func insert(sorted new: [Request<Payload>]) {
         if new.count == 1 { return insert(new[0]) }
         var merged: [Request<Payload>] = []

@@ -6,9 +6,9 @@ import Musl
 
 /// How near to a deadline admission may go: an account of expected misses.
 ///
-/// Every admitted call pays in what the promise allows, and takes out the probability with which it will itself be late.
-/// While few calls are near their deadline (low load), what the others leave unused lets these few in with a small
-/// margin; when all are (overload), each gets only what it pays in, which is a margin of more than a thousandth's
+/// Every admitted call pays in what the promise allows, and takes out the probability with which it will itself be
+/// late. While few calls are near their deadline (low load), what the others leave unused lets these few in with a
+/// small margin; when all are (overload), each gets only what it pays in, which is a margin of more than a thousandth's
 /// quantile. Either way the expected part of late answers stays below `allowedMisses`.
 ///
 /// The probability: errors above the prediction are taken to be exponential, through the quantile that

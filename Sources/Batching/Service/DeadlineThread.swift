@@ -1,5 +1,5 @@
-/// The body of the thread that keeps the promise that nobody waits without end, even while the engine computes or hangs:
-/// it answers waiting requests whose deadline passes, and gives the service up if a batch does not end.
+/// The body of the thread that keeps the promise that nobody waits without end, even while the engine computes or
+/// hangs: it answers waiting requests whose deadline passes, and gives the service up if a batch does not end.
 struct DeadlineThread: Sendable {
     let core: Monitor<ServiceCore>
     let observer: (any BatchingObserver)?
@@ -40,8 +40,8 @@ extension ServiceCore {
         if !expired.isEmpty { return .done(.expired(expired)) }
         let stall = scheduler.runningSince.map { $0 + scheduler.configuration.stallLimit }
         if let stall, stall <= now {
-            return .done(.stalled(.failed(reason:
-                "a batch of \(scheduler.runningTokens) tokens has not ended within \(scheduler.configuration.stallLimit)")))
+            let (tokens, limit) = (scheduler.runningTokens, scheduler.configuration.stallLimit)
+            return .done(.stalled(.failed(reason: "a batch of \(tokens) tokens has not ended within \(limit)")))
         }
         deadlineThreadWakesAt = [self.scheduler?.nextExpiry, stall].compactMap { $0 }.min()
         return .sleep(deadlineThreadWakesAt.map { $0 - now })

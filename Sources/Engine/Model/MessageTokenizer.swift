@@ -46,7 +46,9 @@ public struct MessageTokenizer: Sendable {
     /// - Throws: `EngineError.emptyMessage` if nothing but white space is there.
     public func tokenize(_ text: String) throws(EngineError) -> TokenizedMessage {
         guard !text.utf8.allSatisfy({ $0 == 0x20 || (0x09...0x0d).contains($0) }) else { throw .emptyMessage }
-        let ids = bos + pieces.encode(prompt?.template.prompt(text) ?? text)
+        // One more than are read shows that the message is cut. Behind them a megabyte is not worth splitting.
+        let limit = maximumTokens - bos.count + 1
+        let ids = bos + pieces.encode(prompt?.template.prompt(text) ?? text, limit: limit)
         guard ids.count > bos.count else { throw .emptyMessage }
         guard ids.count > maximumTokens else { return TokenizedMessage(ids: ids) }
         let tail = prompt?.suffixIDs ?? []

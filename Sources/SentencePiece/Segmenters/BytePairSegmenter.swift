@@ -39,21 +39,28 @@ struct BytePairSegmenter: Sendable {
         end - position >= 3 && text[position] == 0xe2 && text[position + 1] == 0x96 && text[position + 2] == 0x81
     }
 
-    func segments(_ text: borrowing NormalizedText, _ vocabulary: Vocabulary) -> [Segment] {
+    /// - Parameter limit: stops behind the chunk with which there are so many segments. Chunks do not depend on what
+    ///   follows them, unless merges are undone: then the whole text is split.
+    func segments(
+        _ text: borrowing NormalizedText, _ vocabulary: Vocabulary, limit: Int = .max
+    ) -> [Segment] {
         let bytes = text.bytes.span
         let end = text.count
-        var merger = PairMerger(scanLimit: vocabulary.hasUnused ? 0 : Self.scanLimit, capacity: end / 3 + 1)
+        let capacity = min(end / 3, limit) + 1
+        var merger = PairMerger(scanLimit: vocabulary.hasUnused ? 0 : Self.scanLimit, capacity: capacity)
         var position = 0
         while position < end {
             let frozen = vocabulary.userDefined.match(bytes, from: position, to: end)
             if frozen.length > 0 {
                 merger.addFrozen(bytes, vocabulary, id: frozen.id, range: position..<position + frozen.length)
+                if !vocabulary.hasUnused, merger.segments.count >= limit { return merger.segments }
                 position += frozen.length
                 continue
             }
             let length = min(UTF8Character.length(leadByte: bytes[position]), end - position)
             if position > 0, splitsBehind[Int(bytes[position - 1])], Self.isSpaceMark(bytes, position, end) {
                 merger.mergeChunk(bytes, vocabulary, endingAt: position)
+                if merger.segments.count >= limit { return merger.segments }
             }
             merger.addCharacter(startingAt: position)
             position += length

@@ -15,11 +15,14 @@ enum Segmenter: Sendable {
             }
     }
 
-    /// Splits the whole text; no segment is empty.
-    func segments(_ text: borrowing NormalizedText, _ vocabulary: Vocabulary) -> [Segment] {
+    /// Splits the text; no segment is empty.
+    /// - Parameter limit: segments behind these need not be found; those before are as they are without a limit.
+    func segments(
+        _ text: borrowing NormalizedText, _ vocabulary: Vocabulary, limit: Int = .max
+    ) -> [Segment] {
         switch self {
         case .unigram(let segmenter): segmenter.segments(text, vocabulary)
-        case .bytePair(let segmenter): segmenter.segments(text, vocabulary)
+        case .bytePair(let segmenter): segmenter.segments(text, vocabulary, limit: limit)
         case .word(let segmenter): segmenter.segments(text, vocabulary)
         case .character(let segmenter): segmenter.segments(text, vocabulary)
         }

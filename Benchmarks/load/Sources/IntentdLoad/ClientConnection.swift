@@ -12,6 +12,7 @@ final class ClientConnection: ChannelInboundHandler {
     private var channel: (any Channel)?
     private var exchange: Exchange?
     private var status = 0
+    private var engine: Double?
     private var body = ByteBuffer()
 
     /// Both closures are called on the event loop.
@@ -42,9 +43,17 @@ final class ClientConnection: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             status = Int(head.status.code)
+            engine = head.headers.first(name: "server-timing").map(Self.milliseconds)
             body.clear()
         case .body(var part): body.writeBuffer(&part)
-        case .end: finish(.response(status: status, body: body))
+        case .end: finish(.response(status: status, body: body, engine: engine))
+        }
+    }
+
+    /// The sum of all durations of a `Server-Timing` header.
+    private static func milliseconds(_ header: String) -> Double {
+        header.split(separator: ",").reduce(0) { sum, metric in
+            sum + (metric.split(separator: "=").last.flatMap { Double($0) } ?? 0)
         }
     }
 

@@ -25,9 +25,9 @@ final class ClosedLoop: @unchecked Sendable {
     func run(_ target: Target) async throws -> [Int: ByteBuffer] {
         let pool = ConnectionPool(loop: loop, target: target) { [self] exchange, outcome in
             outstanding -= 1
-            if case .response(200, let body) = outcome {
+            if case .response(200, let body, _) = outcome {
                 answers[exchange.message] = body
-            } else if case .response(let status, _) = outcome {
+            } else if case .response(let status, _, _) = outcome {
                 firstFailure = firstFailure ?? status
             } else {
                 firstFailure = firstFailure ?? 0

@@ -11,6 +11,8 @@ struct Exchange {
 
 /// A response, or why there is none.
 enum Outcome {
-    case response(status: Int, body: ByteBuffer)
+    /// - Parameter engine: what the service says of its wait and its compute (`Server-Timing`), milliseconds; nil if it
+    ///   says nothing.
+    case response(status: Int, body: ByteBuffer, engine: Double?)
     case failed
 }

@@ -12,6 +12,9 @@ struct LoadReport: Codable {
     /// Answered 200 inside the bound, and later.
     var inTime = 0
     var late = 0
+    /// Of the late, those whose wait and compute by the service's own account ended inside the bound: the rest of their
+    /// time went between the client and the service's clock, either way.
+    var lateOutside = 0
     /// 429; 503; 504; anything else; no response.
     var refused = 0
     var unavailable = 0
@@ -25,6 +28,8 @@ struct LoadReport: Codable {
     var refusalLatency = Quantiles()
     /// How late the client itself was in sending.
     var sendDelay = Quantiles()
+    /// Latency of the admitted less the service's own wait and compute.
+    var outside = Quantiles()
 
     struct Quantiles: Codable {
         var p50 = 0.0, p99 = 0.0, p999 = 0.0, max = 0.0
@@ -61,7 +66,7 @@ struct LoadReport: Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case policy, offeredRate, load, boundMilliseconds, seconds, sent, inTime, late, refused, unavailable
-        case deadlinePassed, otherStatus, failed, wrong, latency, refusalLatency, sendDelay
+        case policy, offeredRate, load, boundMilliseconds, seconds, sent, inTime, late, lateOutside, refused, unavailable
+        case deadlinePassed, otherStatus, failed, wrong, latency, refusalLatency, sendDelay, outside
     }
 }

@@ -20,6 +20,7 @@ final class OpenLoop: @unchecked Sendable {
     private var latency = OpenLoop.histogram()
     private var refusal = OpenLoop.histogram()
     private var delay = OpenLoop.histogram()
+    private var outside = OpenLoop.histogram()
     private var arrivals: [Double] = []
     private var next = 0
     private var outstanding = 0
@@ -66,6 +67,7 @@ final class OpenLoop: @unchecked Sendable {
         report.latency = LoadReport.Quantiles(latency)
         report.refusalLatency = LoadReport.Quantiles(refusal)
         report.sendDelay = LoadReport.Quantiles(delay)
+        report.outside = LoadReport.Quantiles(outside)
         return report
     }
 
@@ -100,7 +102,7 @@ final class OpenLoop: @unchecked Sendable {
     }
 
     private func record(_ exchange: Exchange, _ outcome: Outcome) {
-        guard case .response(let status, let body) = outcome else {
+        guard case .response(let status, let body, let engine) = outcome else {
             report.failed += 1
             return
         }
@@ -108,7 +110,12 @@ final class OpenLoop: @unchecked Sendable {
         switch status {
         case 200:
             latency.record(time)
-            if Double(time) <= bound * 1000 { report.inTime += 1 } else { report.late += 1 }
+            let isLate = Double(time) > bound * 1000
+            if isLate { report.late += 1 } else { report.inTime += 1 }
+            if let engine {
+                outside.record(UInt64(max(Double(time) - engine * 1000, 0)))
+                if isLate, engine <= bound { report.lateOutside += 1 }
+            }
             if let known = expected[exchange.message], known != body { report.wrong += 1 }
         case 429:
             refusal.record(time)

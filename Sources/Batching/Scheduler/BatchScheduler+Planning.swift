@@ -7,6 +7,14 @@ extension BatchScheduler {
 
     var allowanceSeconds: Double { configuration.answerAllowance.inSeconds }
 
+    /// The margin for the way of an answer.
+    var transitSeconds: Double { configuration.transitShare * configuration.latencyBound.inSeconds }
+
+    /// The margin of one batch and of its answers' way, two independent errors: by their squares.
+    private func margin(predicted: Double) -> Double {
+        (square(costs.margin.seconds(predicted: predicted)) + square(transitSeconds)).squareRoot()
+    }
+
     /// The time that one batch may take, without margin: as long as company saves anything worth waiting for, and room
     /// for two in the bound, their margins kept free.
     var batchSeconds: Double { batchSeconds(within: boundSeconds) }
@@ -14,7 +22,8 @@ extension BatchScheduler {
     /// The time that a batch may take for a request that has this much time from its arrival on.
     private func batchSeconds(within seconds: Double) -> Double {
         let margin = costs.margin.seconds(predicted: configuration.batchShare * seconds)
-        let share = configuration.batchShare * max(seconds - 2.0.squareRoot() * margin, seconds / 2)
+        let margins = (2 * square(margin) + square(transitSeconds)).squareRoot()
+        let share = configuration.batchShare * max(seconds - margins, seconds / 2)
         // A batch of a twentieth of the bound holds nobody up, whatever company saves.
         return min(share, max(costs.fixedSeconds / configuration.fixedCostShare, boundSeconds / 20))
     }
@@ -25,7 +34,7 @@ extension BatchScheduler {
     /// such requests one by one would cost the fixed part of a batch for each, and everyone behind would be late too.
     private func tokenLimit(first tokens: Int, slack: Double) -> Int {
         let batch = batchSeconds
-        let careful = slack - costs.margin.seconds(predicted: min(max(slack, 0), batch))
+        let careful = slack - margin(predicted: min(max(slack, 0), batch))
         let seconds = costs.seconds(tokens: tokens) <= careful ? min(batch, careful) : min(batch / 2, slack)
         return min(configuration.maxBatchTokens, costs.tokens(within: seconds))
     }
@@ -72,7 +81,7 @@ extension BatchScheduler {
         if let last = candidates.last {
             var work = CallWork(costs: costs, batchSeconds: batchSeconds)
             for candidate in candidates { work.add(tokens: candidate.tokens) }
-            let needed = work.seconds + costs.margin.seconds(predicted: min(work.seconds, batchSeconds))
+            let needed = work.seconds + margin(predicted: min(work.seconds, batchSeconds))
             if now + needed > last.deadline {
                 return .failure(.deadlineTooShort(needed: .seconds(needed + allowanceSeconds)))
             }
@@ -110,11 +119,13 @@ extension BatchScheduler {
     /// candidate, and each request that one of them is ahead of, would be done in time.
     ///
     /// It is enough to look at the first member of each batch: the others' deadlines are later, and the batch's length
-    /// was limited by the first. The margins of successive batches add up as independent errors do: by their squares.
+    /// was limited by the first. The margins of successive batches, and that of the answer's way, add up as independent
+    /// errors do: by their squares.
     /// - Returns: the probability that one of the candidates will be late; nil if it is too high for any of those.
     private func risk(_ candidates: [Request<Payload>], now: Double) -> Double? {
         var start = engineFree(now: now)
-        var variance = running.map { square(costs.margin.seconds(predicted: $0.predicted)) } ?? 0
+        var variance = square(transitSeconds)
+        if let running { variance += square(costs.margin.seconds(predicted: running.predicted)) }
         var batchTokens = 0, limit = 0
         var isAffected = false
         var risk = 0.0

@@ -44,8 +44,8 @@ struct TestScheduler {
 }
 
 extension BatchingConfiguration {
-    /// 50 ms, all of it for the engine.
-    static let exact = BatchingConfiguration(answerAllowance: .zero)
+    /// 50 ms, all of it for the engine, nothing kept for the way.
+    static let exact = BatchingConfiguration(answerAllowance: .zero, transitShare: 0)
 }
 
 extension Result {

@@ -4,7 +4,7 @@ export OMP_NUM_THREADS=3 PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_s
 work=$1 results=$2 limit=${3:-100000}
 keep=$results/keep
 mkdir -p "$keep"
-ensemble=probe,robust
+ensemble=probe,robust,mpnet
 gpus=$(nvidia-smi --list-gpus | wc -l)
 # on GPU STAGE ...: with fewer GPUs than the scripts name, they share.
 on() {

@@ -8,7 +8,7 @@ on 0 teach --names probe --models 2 &
 on 0 teach --names robust --models 2 &
 { on 1 generate --final; on 1 mpnet --final; } &
 wait
-on 0 label --names $ensemble --models 2 --final
+on 0 label --names $ensemble --models 2 --final --tag first
 on 0 final --names $ensemble --students shipped --models 2 &
 on 1 final --names $ensemble --students shipped12 --models 3 &
 wait

@@ -10,14 +10,19 @@ folds="--folds 3"
 { on 1 mpnet $folds; on 1 pairs --mpnet $folds; on 1 pairs $folds; } &
 on 1 generate $folds &
 wait
-on 0 label --names $ensemble --models 2 $folds
+on 0 label --names $ensemble --models 2 $folds --tag first
 {
     on 0 students --names shipped --models 2 $folds
     on 0 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust $folds
     on 0 heal --names probe+robust --towards labels --models 3 --tag refined $folds
     on 0 blends --names refined:1,refined $folds
     on 0 students --names shipped --models 2 --epochs 10 --tag _short $folds
-    on 0 students --names shipped,plus2,plus4 --tag _plus $folds
+    on 0 students --names shipped,plus4 --models 2 --tag _plus $folds
+    on 0 students --names mpnet --models 2 $folds
+    on 0 label --names probe,robust,student_mpnet --models 2 $folds --tag second
+    on 0 students --names plus2,second --models 2 $folds
+    on 0 students --names plus2_12 --models 3 $folds
+    on 0 students --names plus2_first12,second12,plus4_second12 --tag _one $folds
     on 0 students --names trusting $folds
 } &
 {
@@ -30,7 +35,7 @@ on 0 label --names $ensemble --models 2 $folds
     on 1 blends --names healed:1,healed,refined:1,refined,fixed:1,fixed --layers 12 $folds
     on 1 students --names shipped12 --models 3 --epochs 10 --tag _short $folds
     on 1 students --names trusting12,gemma_only12,unperturbed12 $folds
-    on 1 students --names shipped12,plus2_12,plus4_12 --tag _plus $folds
+    on 1 students --names shipped12,plus2_first12,plus4_12 --tag _plus $folds
     on 1 students --names labels12 $folds
     on 1 students --names clean12 $folds
 } &

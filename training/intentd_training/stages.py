@@ -5,7 +5,7 @@ train.sh and validate.sh run them:
     teachers --names a,b    fold models of the named teachers and their out-of-fold logits
     teach --names a,b       the same on all rows, several seeds each
     generate [--final]      generators and the messages that they write, for each fold or from all rows
-    label [--final]         the teachers' mean probabilities for those messages
+    label --names a,b --tag t [--final]    the named teachers' mean probabilities for those messages: the labels `t`
     final --students a      the named students on all rows, and the mean of their seeds
     pairs [--mpnet]         models without two folds: out-of-fold logits inside each outer training set
     students --names a,b    fold students: logits and distances of held-out, perturbed and out-of-scope messages
@@ -29,22 +29,32 @@ from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth, store
 
-#: Student experiments: what a student learns from, where that differs from recipe.toml. `shipped` and `shipped12` are
-#: the two adapters; each of the others changes one idea.
+#: Students: what each learns from, where that differs from recipe.toml. `shipped` and `shipped12` are the two adapters;
+#: `mpnet` is of the second base and can teach the others in its turn (the labels `second`); the rest change an idea.
 STUDENTS = {
+    "mpnet": {"base": "mpnet"},
     "shipped": {},
     "shipped12": {"layers": 12},
+    "second": {"labels": "second"},
+    "second12": {"layers": 12, "labels": "second"},
+    "plus2": {"labels": "second", "rate": 7e-4, "plus_ratio": 2.0},
+    "plus2_12": {"layers": 12, "labels": "second", "rate": 7e-4, "plus_ratio": 2.0},
+    "plus2_first12": {"layers": 12, "rate": 7e-4, "plus_ratio": 2.0},
+    "plus4": {"rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
+    "plus4_12": {"layers": 12, "rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
+    "plus4_second12": {"layers": 12, "labels": "second", "rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
     "trusting": {"trust": 0.5, "suspect": 0.05},
     "trusting12": {"layers": 12, "trust": 0.5, "suspect": 0.05},
     "clean12": {"layers": 12, "synthetic": False, "cleaning": True, "suspect": 0.05},
     "labels12": {"layers": 12, "synthetic": False},
     "gemma_only12": {"layers": 12, "mpnet": False},
     "unperturbed12": {"layers": 12, "augmentation": 0.0},
-    "plus2": {"rate": 7e-4, "plus_ratio": 2.0},
-    "plus4": {"rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
-    "plus2_12": {"layers": 12, "rate": 7e-4, "plus_ratio": 2.0},
-    "plus4_12": {"layers": 12, "rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
 }
+
+
+def is_second(teacher: str) -> bool:
+    """Whether a teacher is of the second base."""
+    return teacher.endswith("mpnet")
 
 
 class Stages:
@@ -82,7 +92,7 @@ class Stages:
             layers = min(layers, 2)
         if mpnet:
             table = recipe["mpnet"]
-            return recipe.shape(self.device, layers if self.smoke else 12, self.limit(table["epochs"]),
+            return recipe.shape(self.device, layers if self.smoke else 12, self.limit(epochs or table["epochs"]),
                                 rank=table["rank"], alpha=table["alpha"])
         return recipe.shape(self.device, layers, self.limit(epochs or recipe["optimiser"]["epochs"]))
 
@@ -134,17 +144,17 @@ class Stages:
         inside = [work.accuracy(out[f][work.train_rows(f)], work.train_rows(f)) for f in range(self.folds)]
         print(f"RESULT {name} {np.mean(inside):.2f}", flush=True)
 
-    def mpnet(self, final: bool) -> None:
+    def mpnet(self, final: bool, models: int) -> None:
         work = self.work
         if final:
-            models = self.recipe["mpnet"]["final_models"]
-            stack, _ = self.teacher_stack([f"m{i}" for i in range(models)], [np.arange(work.count)], "mpnet all",
+            count = self.recipe["mpnet"]["final_models"]
+            stack, _ = self.teacher_stack([f"m{i}" for i in range(count)], [np.arange(work.count)], "mpnet all",
                                           mpnet=True)
             store(stack.bank.value, f"{self.keep}/all_mpnet.pt")
             return
-        sets = [work.train_rows(f) for f in range(self.folds)]
+        sets = [work.train_rows(f) for f in range(self.folds)] * models
         stack, pool = self.teacher_stack(["mpnet"], sets, "mpnet", mpnet=True)
-        self.keep_folds(["mpnet"], "", stack, pool, 1)
+        self.keep_folds(["mpnet"], "", stack, pool, models)
 
     # Messages
 
@@ -183,56 +193,49 @@ class Stages:
         name = "messages_all.json" if final else "messages_folds.json"
         return json.loads((self.work.results / name).read_text())
 
-    def label(self, names: list[str], final: bool, seeds: int) -> None:
-        """Mean teacher probabilities [messages, classes] for the written messages, of each teacher's first `seeds`
-        seeds; the two bases apart."""
-        work = self.work
-        messages = self.synthetic(final)
-        if final:
-            texts = messages["all"]
-            stacks = [(self.restored([f"all_{n}" for n in self.sound(names)], 18, first=seeds), False)]
-            if Path(f"{self.keep}/all_mpnet.pt").exists():
-                stacks.append((self.restored(["all_mpnet"], 12, True), True))
-            for stack, mpnet in stacks:
-                pool = Pool.of(work.mpnet_rows(texts) if mpnet else work.gemma_rows(texts))
-                logits = predict(stack, pool, [np.arange(len(texts))] * stack.models)
-                share = np.mean([softmax(x) for x in logits], 0)
-                work.save("labels_mpnet_all" if mpnet else "labels_gemma_all", share=share.astype(np.float16))
-            return
-        folds = len(messages)
-        texts = [t for f in range(folds) for t in messages[str(f)]]
-        ends = np.cumsum([len(messages[str(f)]) for f in range(folds)])
-        rows = [np.arange(e - len(messages[str(f)]), e) for f, e in enumerate(ends)]
-        parts = {"gemma": []}
-        pool = Pool.of(work.gemma_rows(texts))
-        for name in self.sound(names):
-            stack = self.restored([f"fold_{name}"], 18, first=seeds * folds)
-            parts["gemma"] += predict(stack, pool, rows * (stack.models // folds))
-        if work.has("oof_mpnet"):
-            pool = Pool.of(work.mpnet_rows(texts))
-            parts["mpnet"] = predict(self.restored(["fold_mpnet"], 12, True), pool, rows)
-        for base, logits in parts.items():
-            for f in range(folds):
-                work.save(f"labels_{base}_{f}",
-                          share=np.mean([softmax(x) for x in logits[f::folds]], 0).astype(np.float16))
-        held = self.ensemble_out_of_fold(names)
-        print(f"RESULT ensemble {','.join(names)} + mpnet {self.judge.accuracy(held):.2f}; gemma alone "
-              f"{self.judge.accuracy(self.ensemble_out_of_fold(names, False)):.2f}", flush=True)
+    def label(self, names: list[str], final: bool, seeds: int, tag: str) -> None:
+        """Mean probabilities [messages, classes] of the named teachers for the written messages: of each Gemma
+        teacher's first `seeds` seeds, of all of the second base's; the two bases apart."""
+        work, messages = self.work, self.synthetic(final)
+        texts = [t for part in messages.values() for t in part]
+        ends = np.cumsum([len(part) for part in messages.values()])
+        rows = [np.arange(end - len(part), end) for end, part in zip(ends, messages.values())]
+        names = self.sound(names)
+        for base, second in (("gemma", False), ("mpnet", True)):
+            logits = []
+            for name in names:
+                if is_second(name) != second:
+                    continue
+                file = f"{'all' if final else 'fold'}_{name}"
+                stack = self.restored([file], 12 if second else 18, second, None if second else seeds * len(messages))
+                pool = Pool.of(work.mpnet_rows(texts) if second else work.gemma_rows(texts))
+                logits += predict(stack, pool, rows * (stack.models // len(messages)))
+            for index, of in enumerate(messages):
+                if logits:
+                    share = np.mean([softmax(x) for x in logits[index::len(messages)]], 0)
+                    work.save(f"labels_{tag}_{base}_{of}", share=share.astype(np.float16))
+        if not final:
+            found = [self.judge.accuracy(self.ensemble_out_of_fold(names, both)) for both in (True, False)]
+            print(f"RESULT ensemble {','.join(names)} {found[0]:.2f}; gemma alone {found[1]:.2f}", flush=True)
 
     def sound(self, names: list[str]) -> list[str]:
-        """The teachers within a point of the best out of fold, where that is known: one that diverged must not
-        teach."""
+        """The teachers within a point of the best of their base out of fold, where that is known: one that diverged must
+        not teach."""
         found = {n: self.judge.accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names
                  if self.work.has(f"oof_{n}")}
-        return [n for n in names if n not in found or found[n] >= max(found.values()) - 1]
+        best = {second: max((v for n, v in found.items() if is_second(n) == second), default=0)
+                for second in (False, True)}
+        return [n for n in names if n not in found or found[n] >= best[is_second(n)] - 1]
 
     def ensemble_out_of_fold(self, names, mpnet=True) -> np.ndarray:
         """Out-of-fold probabilities of the ensemble: the mean over each base's models, then over bases."""
-        work = self.work
-        share = np.mean([softmax(work.load(f"oof_{n}")["logits"]) for n in self.sound(names)], 0)
-        if mpnet and work.has("oof_mpnet"):
-            share = (share + softmax(work.load("oof_mpnet")["logits"])) / 2
-        return share
+        shares = {False: [], True: []}
+        for name in self.sound(names):
+            stem = name if name.startswith("student_") else f"oof_{name}"
+            files = [f for f in [stem, *(f"{stem}_seed{i}" for i in range(9))] if self.work.has(f)]
+            shares[is_second(name)].append(
+                np.mean([softmax(self.work.load(f)["logits"].astype(np.float32)) for f in files], 0))
+        return np.mean([np.mean(s, 0) for second, s in shares.items() if s and (mpnet or not second)], 0)
 
     # Students
 
@@ -279,20 +282,24 @@ class Stages:
         """The half of the out-of-scope messages that may be learnt from: every other one."""
         return self.work.outside[::2]
 
-    def written_labels(self, of: str | int, mpnet: bool = True) -> np.ndarray:
+    def written_labels(self, of: str | int, option: dict) -> np.ndarray:
         """What the teachers say of the messages written for a fold, or for `all` rows; both bases count the same."""
-        labels = self.work.load(f"labels_gemma_{of}")["share"].astype(np.float32)
-        if mpnet and self.work.has(f"labels_mpnet_{of}"):
-            labels = (labels + self.work.load(f"labels_mpnet_{of}")["share"]) / 2
+        tag = option.get("labels", self.recipe["student"]["labels"])
+        labels = self.work.load(f"labels_{tag}_gemma_{of}")["share"].astype(np.float32)
+        if option.get("mpnet", True):
+            labels = (labels + self.work.load(f"labels_{tag}_mpnet_{of}")["share"]) / 2
         return labels
 
     def students(self, names: list[str], models: int, tag: str, epochs: float | None) -> None:
-        """Each named experiment in every fold, `models` seeds each; they need one depth and the same batch parts.
+        """Each named experiment in every fold, `models` seeds each; they need one base, one depth and the same batch
+        parts.
 
-        With several seeds each is judged alone (`student_NAME_seedI`) and their mean adapter as NAME.
+        With several seeds each is judged alone (`student_NAME_seedI`) and, but for the second base, which is not
+        shipped, their mean adapter as NAME.
         """
-        work, folds, table = self.work, self.folds, self.recipe["student"]
+        work, folds = self.work, self.folds
         options = [STUDENTS[n] for n in names]
+        base, second_base = self.base_of(options[0])
         pairs = second = np.zeros((folds, work.count, CLASSES))
         if any(self.trusting(o) for o in options):
             pairs = softmax(work.load("pairs")["logits"])
@@ -300,7 +307,7 @@ class Stages:
         messages = self.synthetic(False) if any(o.get("synthetic", True) for o in options) else {}
         outside = self.outside_learnt()
         extra = outside + [t for f in range(folds) for t in messages.get(str(f), [])]
-        pool, places, variants = work.training_pool(extra)
+        pool, places, variants = work.training_pool(extra, mpnet=second_base)
         starts = work.count + len(outside) + np.cumsum([0] + [len(messages.get(str(f), [])) for f in range(folds)])
         jobs = []
         for name, option in zip(names, options):
@@ -309,12 +316,12 @@ class Stages:
                 rows = labels = None
                 if option.get("synthetic", True):
                     rows = np.arange(starts[fold], starts[fold + 1])
-                    labels = self.written_labels(fold, option.get("mpnet", True))
+                    labels = self.written_labels(fold, option)
                 jobs += [self.student_job(
                     f"{name}/{fold}/{seed}", work.train_rows(fold), share, rows, labels, places[:len(outside)], pool,
                     self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
-        shape = self.shape(options[0].get("layers", 18), epochs or table["epochs"])
-        stack = train(work.gemma, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
+        shape = self.student_shape(options[0], epochs)
+        stack = train(base, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
         values = stack.bank.value.view(len(names), folds, models, -1)
         for name, kept in zip(names, values):
             store(kept.transpose(0, 1).flatten(0, 1), f"{self.keep}/fold_student_{name}{tag}.pt")
@@ -322,11 +329,23 @@ class Stages:
         learnt = [(job.parts[0].rows, job.label[job.parts[0].rows]) for job in jobs[::models]]
         if models > 1:
             for seed in range(models):
-                judge = Stack.holding(work.gemma, values[:, seed], shape)
+                judge = Stack.holding(base, values[:, seed], shape)
                 self.judge.judge([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
+            if second_base:
+                return
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
             stack = Stack.holding(work.gemma, values, shape)
-        self.judge.judge([n + tag for n in names], stack, pool, learnt, True)
+        self.judge.judge([n + tag for n in names], stack, pool, learnt, not second_base)
+
+    def base_of(self, option: dict):
+        """A student's base, and whether that is the second."""
+        second = option.get("base") == "mpnet"
+        return (self.work.mpnet if second else self.work.gemma), second
+
+    def student_shape(self, option: dict, epochs: float | None = None) -> StackShape:
+        _, second = self.base_of(option)
+        epochs = epochs or (None if second else self.recipe["student"]["epochs"])
+        return self.shape(option.get("layers", 18), epochs, second)
 
     # All rows
 
@@ -343,8 +362,8 @@ class Stages:
         from one initialisation), and which of the written messages are kept out: places in the pool, and labels."""
         work, option = self.work, STUDENTS[student]
         share = self.ensemble_out_of_fold(names) if self.trusting(option) else np.zeros((work.count, CLASSES))
-        texts, labels, outside = self.synthetic(True)["all"], self.written_labels("all"), self.outside_learnt()
-        pool, places, variants = work.training_pool(outside + texts)
+        texts, labels, outside = self.synthetic(True)["all"], self.written_labels("all", option), self.outside_learnt()
+        pool, places, variants = work.training_pool(outside + texts, mpnet=self.base_of(option)[1])
         first = work.count + len(outside)
         kept = len(texts) - min(3000, len(texts) // 10)
         jobs = [self.student_job(
@@ -356,12 +375,14 @@ class Stages:
         """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
         work = self.work
         pool, variants, jobs, (unseen, labels) = self.final_jobs(names, student, models)
-        shape = self.shape(STUDENTS[student].get("layers", 18), self.recipe["student"]["epochs"])
-        stack = train(work.gemma, pool, jobs, shape, variants, f"final {student}", self.log)
+        (base, second), shape = self.base_of(STUDENTS[student]), self.student_shape(STUDENTS[student])
+        stack = train(base, pool, jobs, shape, variants, f"final {student}", self.log)
         values = stack.bank.value.clone()
         store(values, f"{self.keep}/all_student_{student}.pt")
+        if second:
+            return
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
-        judge = Stack.holding(work.gemma, candidates, shape)
+        judge = Stack.holding(base, candidates, shape)
         logits = predict(judge, pool, [unseen] * len(candidates))
         for i, values in enumerate(logits):
             share = softmax(values)
@@ -407,8 +428,8 @@ def main() -> None:
     means = lambda: Means(recipe, work, a.keep, stages.folds, a.layers, stages.shape(a.layers), a.final)
     run = {
         "teachers": lambda: stages.teachers(names, a.layers, a.models, a.tag, a.epochs),
-        "pairs": lambda: stages.pairs(a.mpnet), "mpnet": lambda: stages.mpnet(a.final),
-        "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final, a.models),
+        "pairs": lambda: stages.pairs(a.mpnet), "mpnet": lambda: stages.mpnet(a.final, a.models),
+        "generate": lambda: stages.generate(a.final), "label": lambda: stages.label(names, a.final, a.models, a.tag),
         "students": lambda: stages.students(names, a.models, a.tag, a.epochs),
         "teach": lambda: stages.teach(names, a.layers, a.models),
         "final": lambda: stages.final(names, a.students, a.models),

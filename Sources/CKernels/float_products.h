@@ -31,20 +31,30 @@ CK_INLINE const char *row_at(const char *const bases[BASES], const int row, ptrd
     return bases[row / 3] + row % 3 * stride;
 }
 
+/// What the sums of a tile begin with, and where they go.
+typedef enum tile_sums {
+    /// From c on.
+    CONTINUED,
+    /// From zero on, to c.
+    FRESH,
+    /// From zero on, then added to c.
+    ADDED,
+} tile_sums;
+
 /// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element
 /// is the same whatever the tile's shape.
 ///
 /// `lda`: bytes from row to row; `ldb`: bytes from input to input of f32, not read for bf16; `panel_stride` in bytes;
-/// `first`: start from zero instead of c.
+/// `from`: see `tile_sums`.
 CK_INLINE void float_tile(
     const int rows, const int panels, const int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b,
-    ptrdiff_t ldb, size_t panel_stride, float *c, ptrdiff_t ldc, int first) {
+    ptrdiff_t ldb, size_t panel_stride, float *c, ptrdiff_t ldc, tile_sums from) {
     enum { MOST = FLOAT_PANELS * PANEL_VECTORS };
     const int vectors = panels * PANEL_VECTORS;
     vf sums[TILE_ROWS][MOST];
     CK_UNROLL for (int r = 0; r < rows; r++) {
         CK_UNROLL for (int v = 0; v < vectors; v++)
-            sums[r][v] = first ? v_zero() : v_load(c + r * ldc + v * V_WIDTH);
+            sums[r][v] = from == CONTINUED ? v_load(c + r * ldc + v * V_WIDTH) : v_zero();
     }
     const char *bases[BASES];
     set_bases(rows, bases, a, lda);
@@ -96,6 +106,12 @@ CK_INLINE void float_tile(
     }
 #undef ADD_PRODUCTS
 #undef WEIGHTS
+    if (from == ADDED) {
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            CK_UNROLL for (int v = 0; v < vectors; v++)
+                sums[r][v] = v_add(v_load(c + r * ldc + v * V_WIDTH), sums[r][v]);
+        }
+    }
     CK_UNROLL for (int r = 0; r < rows; r++) {
         CK_UNROLL for (int v = 0; v < vectors; v++) v_store(c + r * ldc + v * V_WIDTH, sums[r][v]);
     }
@@ -104,18 +120,18 @@ CK_INLINE void float_tile(
 /// One panel of f32, up to TILE_ROWS rows. Also what attention is made of: `lda`, `ldb` in elements.
 static void float_rows(
     int rows, int32_t k, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
-    int first) {
+    tile_sums from) {
 #define CASE(ROWS)                                                                                                     \
-    case ROWS: float_tile(ROWS, 1, 0, k, (const char *)a, lda * 4, (const char *)b, ldb * 4, 0, c, ldc, first); break;
+    case ROWS: float_tile(ROWS, 1, 0, k, (const char *)a, lda * 4, (const char *)b, ldb * 4, 0, c, ldc, from); break;
     switch (rows) { TILE_CASES }
 #undef CASE
 }
 
 /// One panel of bf16, up to BF16_TILE_ROWS rows.
 static void bf16_rows(
-    int rows, int32_t k, const char *a, ptrdiff_t lda, const char *b, float *c, ptrdiff_t ldc, int first) {
+    int rows, int32_t k, const char *a, ptrdiff_t lda, const char *b, float *c, ptrdiff_t ldc, tile_sums from) {
 #define CASE(ROWS)                                                                                                     \
-    case ROWS: float_tile(ROWS, 1, 1, k, a, lda, b, 0, 0, c, ldc, first); break;
+    case ROWS: float_tile(ROWS, 1, 1, k, a, lda, b, 0, 0, c, ldc, from); break;
     switch (rows) { BF16_TILE_CASES }
 #undef CASE
 }
@@ -123,11 +139,11 @@ static void bf16_rows(
 /// FLOAT_PANELS panels, up to WIDE_ROWS rows.
 static void float_wide(
     int rows, int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b, size_t panel_stride, float *c,
-    ptrdiff_t ldc, int first) {
+    ptrdiff_t ldc, tile_sums from) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, first);                     \
-        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, first);               \
+        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, from);                     \
+        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, from);               \
         break;
     switch (rows) { WIDE_CASES }
 #undef CASE
@@ -186,7 +202,6 @@ static void float_gemm(
     const size_t stride = float_panel_bytes(matrix->format, matrix->k), input_bytes = CK_PANEL * (bf16 ? 2 : 4);
     const int32_t most = bf16 ? BF16_TILE_ROWS : TILE_ROWS;
     const size_t value_bytes = bf16 ? BF16_BYTES : 4;
-    const ptrdiff_t ldc = FLOAT_PANELS * CK_PANEL;
     _Alignas(64) float sums[CHUNK_ROWS * FLOAT_PANELS * CK_PANEL];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row), tiles = (rows + most - 1) / most;
@@ -194,33 +209,38 @@ static void float_gemm(
         for (int32_t panel = first_panel; panel < last_panel; panel += FLOAT_PANELS) {
             const int32_t panels = ck_min(FLOAT_PANELS, last_panel - panel);
             const char *b = (const char *)matrix->data + (size_t)panel * stride;
+            // Tiles write whole panels of few inputs themselves: an adapter's side products.
+            const int direct = matrix->k <= DEPTH && (panel + panels) * CK_PANEL <= matrix->n;
+            const ptrdiff_t ldc = direct ? ldy : FLOAT_PANELS * CK_PANEL;
+            float *results = direct ? y + row * ldy + panel * CK_PANEL : sums;
             for (int32_t start = 0; start < matrix->k; start += DEPTH) {
                 const int32_t depth = ck_min(DEPTH, matrix->k - start);
                 const char *weights = b + (size_t)start * input_bytes;
+                const tile_sums begin = start > 0 ? CONTINUED : direct && flags & CK_GEMM_ADD ? ADDED : FRESH;
                 for (int32_t tile = 0; tile < tiles; tile++) {
                     const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
                     const char *values = a + from * ldx + (size_t)start * value_bytes;
-                    float *c = sums + from * ldc;
+                    float *c = results + from * ldc;
                     if (count <= WIDE_ROWS && panels == FLOAT_PANELS) {
-                        float_wide(count, bf16, depth, values, ldx, weights, stride, c, ldc, start == 0);
+                        float_wide(count, bf16, depth, values, ldx, weights, stride, c, ldc, begin);
                         continue;
                     }
                     for (int32_t p = 0; p < panels; p++) {
                         const char *one = weights + (size_t)p * stride;
                         float *target = c + p * CK_PANEL;
-                        if (bf16) bf16_rows(count, depth, values, ldx, one, target, ldc, start == 0);
+                        if (bf16) bf16_rows(count, depth, values, ldx, one, target, ldc, begin);
                         else
                             float_rows(
                                 count, depth, (const float *)values, ldx / 4, (const float *)one, CK_PANEL, target, ldc,
-                                start == 0);
+                                begin);
                     }
                 }
             }
-            for (int32_t r = 0; r < rows; r++) {
+            for (int32_t r = 0; r < rows && !direct; r++) {
                 for (int32_t p = 0; p < panels; p++) {
                     const int32_t out = (panel + p) * CK_PANEL;
                     store_row(
-                        y + (row + r) * ldy + out, sums + r * ldc + p * CK_PANEL, NULL,
+                        y + (row + r) * ldy + out, results + r * ldc + p * CK_PANEL, NULL,
                         ck_min(CK_PANEL, matrix->n - out), flags);
                 }
             }

@@ -168,7 +168,6 @@ final class Decoder {
         let panels = Int(ck_panels(layer.matrix.n)), panelWidth = Int(CK_PANEL)
         let rowBlocks = (count + Self.rowsPerProductTile - 1) / Self.rowsPerProductTile
         let columnBlocks = min(panels, max(1, 4 * pool.threadCount / rowBlocks))
-        let sideRank = layer.sideProducts.reduce(0) { $0 + $1.rank }
         pool.forEach(rowBlocks * columnBlocks) { tile, _ in
             let block = tile / columnBlocks, column = tile % columnBlocks
             let first = Int32(block * Self.rowsPerProductTile)
@@ -178,19 +177,20 @@ final class Decoder {
                 kernels.table.gemm(
                     matrix, x.pointer, x.stride, y, width, first, last, Int32(start), Int32(end), 0)
             }
-            var rank = 0
-            for side in layer.sideProducts {
-                let offset = side.firstOutput / panelWidth
-                let panels = Int(ck_panels(side.up.n))
-                let from = max(start - offset, 0), to = min(end - offset, panels)
-                if from < to, let lowRank {
-                    withUnsafePointer(to: side.up) { matrix in
-                        kernels.table.gemm(
-                            matrix, lowRank + rank, sideRank * 4, y + side.firstOutput, width, first, last,
-                            Int32(from), Int32(to), Int32(CK_GEMM_ADD))
+            if let side = layer.sideProducts, let lowRank {
+                var rank = 0
+                for part in side.parts {
+                    let offset = part.firstOutput / panelWidth
+                    let from = max(start - offset, 0), to = min(end - offset, Int(ck_panels(part.up.n)))
+                    if from < to {
+                        withUnsafePointer(to: part.up) { matrix in
+                            kernels.table.gemm(
+                                matrix, lowRank + rank, side.rank * 4, y + part.firstOutput, width, first, last,
+                                Int32(from), Int32(to), Int32(CK_GEMM_ADD))
+                        }
                     }
+                    rank += part.rank
                 }
-                rank += side.rank
             }
             if let bias = layer.bias {
                 let columns = start * panelWidth..<min(end * panelWidth, layer.outputs)
@@ -203,18 +203,14 @@ final class Decoder {
 
     /// A x of every side product of the layer, side by side; nil if it has none.
     private func sideInput(_ x: PreparedRows, _ layer: PackedLinear, _ count: Int) -> UnsafeMutablePointer<Float>? {
-        guard !layer.sideProducts.isEmpty else { return nil }
-        let width = layer.sideProducts.reduce(0) { $0 + $1.rank }
+        guard let side = layer.sideProducts else { return nil }
         let target = workspace.lowRank.pointer
-        rowTiles(count) { rows, _ in
-            var rank = 0
-            for side in layer.sideProducts {
-                withUnsafePointer(to: side.down) { matrix in
-                    kernels.table.gemm(
-                        matrix, x.pointer, x.stride, target + rank, width, Int32(rows.lowerBound),
-                        Int32(rows.upperBound), 0, ck_panels(side.down.n), 0)
-                }
-                rank += side.rank
+        // One thread alone takes whole tiles of the products; several share the rows.
+        rowTiles(count, of: pool.threadCount > 1 ? Self.rowsPerTile : Self.rowsPerProductTile) { rows, _ in
+            withUnsafePointer(to: side.down) { matrix in
+                kernels.table.gemm(
+                    matrix, x.pointer, x.stride, target, side.rank, Int32(rows.lowerBound), Int32(rows.upperBound), 0,
+                    ck_panels(side.down.n), 0)
             }
         }
         return target
@@ -235,9 +231,8 @@ final class Decoder {
         }
     }
 
-    /// Calls `body` with ranges of at most `rowsPerTile` rows, on all threads.
-    private func rowTiles(_ count: Int, _ body: (Range<Int>, Int) -> Void) {
-        let size = Self.rowsPerTile
+    /// Calls `body` with ranges of at most `size` rows, on all threads.
+    private func rowTiles(_ count: Int, of size: Int = Decoder.rowsPerTile, _ body: (Range<Int>, Int) -> Void) {
         pool.forEach((count + size - 1) / size) { tile, thread in
             body(tile * size..<min(count, (tile + 1) * size), thread)
         }

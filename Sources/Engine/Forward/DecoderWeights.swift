@@ -40,7 +40,7 @@ struct DecoderWeights: Sendable {
     /// Ranks of the side products of one packed layer together, at most.
     var largestRank: Int {
         layers.flatMap { [$0.projections, $0.output, $0.gates, $0.down] }
-            .map { $0.sideProducts.reduce(0) { $0 + $1.rank } }.max() ?? 0
+            .map { $0.sideProducts?.rank ?? 0 }.max() ?? 0
     }
 
     /// Reads, merges and packs every layer of `plan`.

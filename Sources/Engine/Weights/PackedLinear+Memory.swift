@@ -1,6 +1,6 @@
 extension PackedLinear {
     /// Bytes of the side products alone.
-    var sideBytes: Int { sideProducts.reduce(0) { $0 + $1.byteCount } }
+    var sideBytes: Int { sideProducts?.byteCount ?? 0 }
     /// Bytes of the merged weights in f32.
     var f32Bytes: Int { outputs * inputs * MemoryLayout<Float>.stride }
 }

@@ -14,12 +14,12 @@ final class PackedLinear: @unchecked Sendable {
     /// One value an output; nil if no part has a bias.
     let bias: [Float]?
     /// The adapter's side products; only where the weights stay 4-bit.
-    let sideProducts: [SideProduct]
+    let sideProducts: SideProducts?
 
     private let data: AlignedBuffer<UInt8>
 
     /// Bytes of packed weights, side products included.
-    var byteCount: Int { data.byteCount + sideProducts.reduce(0) { $0 + $1.byteCount } }
+    var byteCount: Int { data.byteCount + (sideProducts?.byteCount ?? 0) }
 
     /// Packs `parts` (outputs in order) into `format`.
     /// - Parameter group: inputs that share an activation scale in int8 and nf4.
@@ -49,18 +49,15 @@ final class PackedLinear: @unchecked Sendable {
         let packer = PanelPacker(
             parts: parts, shape: matrix, panelBytes: panelBytes, kernels: kernels, keeps4Bit: format == CK_NF4)
         try packer.pack(into: data, pool: pool)
-        var products: [SideProduct] = []
+        var updates: [(update: LoRALayer, firstOutput: Int)] = []
         if format == CK_NF4 {
             var row = 0
             for part in parts {
-                if let update = part.update {
-                    products.append(
-                        try SideProduct(update, firstOutput: row, group: group, kernels: kernels))
-                }
+                if let update = part.update { updates.append((update, row)) }
                 row += part.rows
             }
         }
-        sideProducts = products
+        sideProducts = updates.isEmpty ? nil : try SideProducts(updates, group: group, kernels: kernels)
         for part in parts { part.weight.releasePages() }
     }
 }

@@ -26,9 +26,7 @@ extension PrecisionMemory {
                     }
                     bytes += packed
                     guard precision == .nf4 else { continue }
-                    bytes += modules.reduce(0) { sum, module in
-                        sum + (source.adapter?.layers[module].map { sideBytes($0, group, kernels) } ?? 0)
-                    }
+                    bytes += sideBytes(modules.compactMap { source.adapter?.layers[$0] }, group, kernels)
                 }
             }
             if fits { result.append(PrecisionMemory(precision: precision, weightBytes: bytes)) }
@@ -44,9 +42,13 @@ extension PrecisionMemory {
         return Int(kernels.table.panel_bytes(format, Int32(inputs), group)) * Int(ck_panels(Int32(outputs)))
     }
 
-    private static func sideBytes(_ update: LoRALayer, _ group: Int, _ kernels: KernelSet) -> Int {
-        (packedBytes(update.rank, update.columns, CK_INT8, group, kernels) ?? 0)
-            + (packedBytes(update.rows, update.rank, CK_F32, update.rank, kernels) ?? 0)
+    /// Those of one product: A side by side, each B by itself.
+    private static func sideBytes(_ updates: [LoRALayer], _ group: Int, _ kernels: KernelSet) -> Int {
+        guard let first = updates.first else { return 0 }
+        let rank = updates.reduce(0) { $0 + $1.rank }
+        return updates.reduce(packedBytes(rank, first.columns, CK_INT8, group, kernels) ?? 0) { sum, update in
+            sum + (packedBytes(update.rows, update.rank, CK_F32, update.rank, kernels) ?? 0)
+        }
     }
 }
 

@@ -49,12 +49,13 @@ CK_INLINE stream start_stream(const int rows, const run *part) {
 /// weight once for all rows: of 7 rows 9 loads for 14 multiplications, so that these and not the loads are the bound
 /// where a processor does one or two of each in a cycle.
 CK_INLINE void unit_totals(
-    const int rows, const int panels, const run *part, int32_t unit, stream *at, vi totals[][QUANTISED_PANELS]) {
+    const int rows, const int panels, const run *part, const int decoded, int32_t unit, stream *at,
+    vi totals[][QUANTISED_PANELS]) {
     CK_UNROLL for (int r = 0; r < rows; r++) {
         const vi start = vi_set1(*(const int32_t *)(part->offsets + 4 * unit + r * part->stride));
         CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = start;
     }
-    const int32_t steps = unit_steps(part, unit);
+    const int32_t steps = decoded ? CK_NF4_BLOCK / DEPTH_STEP : unit_steps(part, unit);
     CK_UNROLL_TWICE for (int32_t step = 0; step < steps; step++) {
         vi weights[QUANTISED_PANELS];
         CK_UNROLL for (int p = 0; p < panels; p++) {
@@ -84,10 +85,11 @@ CK_INLINE void quantised_tile(const int rows, const int panels, const run *part,
         CK_UNROLL for (int p = 0; p < panels; p++)
             kept[r][p] = part->first ? v_zero() : v_load(sums + r * SUMS_STRIDE + p * CK_PANEL);
     }
-    for (int32_t unit = 0; unit < part->units; unit++) {
+    const char *scales = part->scales;
+    for (int32_t unit = 0, scaled = 0; unit < part->units; unit++) {
         vi totals[QUANTISED_ROWS][QUANTISED_PANELS];
-        unit_totals(rows, panels, part, unit, &at, totals);
-        const char *scales = unit_scale(part, unit), *weight_scales = (const char *)unit_weight_scales(part, unit);
+        unit_totals(rows, panels, part, decoded, unit, &at, totals);
+        const char *weight_scales = (const char *)unit_weight_scales(part, unit);
         vf own[QUANTISED_PANELS];
         CK_UNROLL for (int p = 0; p < panels && decoded; p++)
             own[p] = v_load((const float *)(weight_scales + p * part->scale_stride));
@@ -97,6 +99,11 @@ CK_INLINE void quantised_tile(const int rows, const int panels, const run *part,
                 const vf factor = decoded ? v_mul(own[p], scale) : scale;
                 kept[r][p] = v_add_product(v_from_int(totals[r][p]), factor, kept[r][p]);
             }
+        }
+        // Counted: a division for each unit is slow.
+        if (!decoded || ++scaled == part->scale_units) {
+            scales += 4;
+            scaled = 0;
         }
     }
     float *target = part->y != NULL ? part->y : sums;

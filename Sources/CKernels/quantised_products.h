@@ -127,9 +127,12 @@ static void int8_panels(const product *of, float *sums) {
     multiply_run(all, of->rows, of->panels, 0, sums);
 }
 
-/// Blocks that are decoded at a time: at most 16 KiB of weights, which the caches keep near for all tiles. Each run of
-/// blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
-enum { DECODED_BLOCKS = 16 / QUANTISED_PANELS, DECODED_BYTES = DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL };
+/// Blocks of a panel that are decoded at a time: at most 20 KiB of weights, which the caches keep near for all tiles.
+/// Each run of blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
+enum {
+    DECODED_BLOCKS = QUANTISED_PANELS == 1 ? 16 : 20 / QUANTISED_PANELS,
+    DECODED_BYTES = DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL,
+};
 
 static void nf4_panels(const product *of, float *sums) {
     const int32_t k = of->matrix->k, group = of->matrix->group, blocks = k / CK_NF4_BLOCK;
@@ -137,10 +140,12 @@ static void nf4_panels(const product *of, float *sums) {
     const size_t stride = panel_bytes(CK_NF4, k, group);
     _Alignas(64) weight_t weights[QUANTISED_PANELS * DECODED_BYTES];
     _Alignas(64) int32_t starts[CHAINED ? DECODED_BLOCKS * CK_PANEL : 1];
+    // A run ends where a group does, so that its first unit starts a scale. Runs are alike in length.
+    const int32_t most = DECODED_BLOCKS / group_blocks, all = ck_groups(k, group);
+    const int32_t whole = most > 0 ? ck_groups(all, ck_groups(all, most)) * group_blocks : 0;
     for (int32_t block = 0, units; block < blocks; block += units) {
-        // A run ends where a group does, so that its first unit starts a scale.
-        const int32_t rest = group_blocks - block % group_blocks, whole = DECODED_BLOCKS / group_blocks * group_blocks;
-        units = ck_min(blocks - block, whole > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
+        const int32_t rest = group_blocks - block % group_blocks;
+        units = ck_min(blocks - block, most > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
         const char *packed = of->panel + (size_t)block * NF4_BLOCK_BYTES;
         for (int32_t p = 0; p < of->panels; p++) {
             const uint8_t *codes = (const uint8_t *)packed + (size_t)p * stride + CK_PANEL * 4;

@@ -11,6 +11,8 @@ extension SentencePieceTokenizer {
     ///
     /// Complexity: with byte pair encoding and byte fallback, what lies behind the words that give these ids is
     /// normalised only, not split. Other models decide from the whole text, and take the time of ``encode(_:)``.
+    ///
+    /// In a word of thousands of characters the text is taken to have no influence further back than a kilobyte.
     public func encode(_ text: String, limit: Int) -> [Int32] {
         guard limit > 0 else { return [] }
         var text = text

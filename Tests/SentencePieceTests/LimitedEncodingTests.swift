@@ -23,6 +23,25 @@ import Testing
         #expect(different == 0)
     }
 
+    /// Words without an end, which are split before all of them is read.
+    @Test(arguments: models) func aLimitChangesNoIDInLongWords(_ name: String) throws {
+        let tokenizer = try Fixtures.tokenizer(name)
+        var random = SystemRandomNumberGenerator()
+        let letters = Array("abcdefghijklmnopqrstuvwxyz"), few = Array("ab"), signs = Array("ab1-한국어😀\u{2581}é")
+        let random20k = { (from: [Character]) in String((0..<20_000).map { _ in from.randomElement(using: &random)! }) }
+        let texts = [
+            String(repeating: "a", count: 20_001), String(repeating: "abc", count: 9_000),
+            String(repeating: "=", count: 20_000), String(repeating: "한", count: 9_000),
+            random20k(letters), random20k(few), random20k(signs), "Where is it? " + random20k(letters),
+        ]
+        for (index, text) in texts.enumerated() {
+            let all = tokenizer.encode(text)
+            for limit in [1, 2, 40, 129, 513] {
+                #expect(tokenizer.encode(text, limit: limit) == Array(all.prefix(limit)), "text \(index), \(limit)")
+            }
+        }
+    }
+
     @Test(arguments: ["bpe-identity-bytes"] + (Fixtures.hasGemma ? ["gemma"] : []))
     func aMegabyteOfWordsCostsWhatIsRead(_ name: String) throws {
         let tokenizer = try Fixtures.tokenizer(name)
@@ -30,6 +49,16 @@ import Testing
         _ = tokenizer.encode(text, limit: 128)
         let all = (0..<3).map { _ in Self.time { tokenizer.encode(text) } }.min() ?? 0
         let first = (0..<3).map { _ in Self.time { tokenizer.encode(text, limit: 128) } }.min() ?? 0
+        #expect(first < all / 3, "\(name): \(first) s of \(all) s")
+    }
+
+    @Test(arguments: ["bpe-identity-bytes"] + (Fixtures.hasGemma ? ["gemma"] : []), ["x", "ab", "abcdefghij", "한"])
+    func aMegabyteOfOneWordCostsWhatIsRead(_ name: String, _ part: String) throws {
+        let tokenizer = try Fixtures.tokenizer(name)
+        let text = String(repeating: part, count: 1_000_000 / part.utf8.count)
+        _ = tokenizer.encode(text, limit: 513)
+        let all = Self.time { tokenizer.encode(text) }
+        let first = (0..<3).map { _ in Self.time { tokenizer.encode(text, limit: 513) } }.min() ?? 0
         #expect(first < all / 3, "\(name): \(first) s of \(all) s")
     }
 

@@ -14,6 +14,11 @@ struct BytePairSegmenter: Sendable {
     private let splitsBehind: [Bool]
     /// Chunks of at most so many characters are merged by scanning.
     private static let scanLimit = 32
+    /// Bytes at the end of a chunk that is not all there yet, whose segments what follows may still change.
+    ///
+    /// What follows changes a segment only along a chain of neighbours, each merged before the one on its left: their
+    /// scores rise from link to link. In text that is not made for it such chains are a few characters long.
+    private static let openBytes = 1024
 
     init(_ vocabulary: Vocabulary) {
         // Undoing merges looks across chunks, see UnusedSplitter.
@@ -39,8 +44,8 @@ struct BytePairSegmenter: Sendable {
         end - position >= 3 && text[position] == 0xe2 && text[position + 1] == 0x96 && text[position + 2] == 0x81
     }
 
-    /// - Parameter limit: stops behind the chunk with which there are so many segments. Chunks do not depend on what
-    ///   follows them, unless merges are undone: then the whole text is split.
+    /// - Parameter limit: stops behind the chunk with which there are so many segments, or inside a long one (see
+    ///   `openBytes`). Chunks do not depend on what follows them, unless merges are undone: then all is split.
     func segments(
         _ text: borrowing NormalizedText, _ vocabulary: Vocabulary, limit: Int = .max
     ) -> [Segment] {
@@ -48,6 +53,8 @@ struct BytePairSegmenter: Sendable {
         let end = text.count
         let capacity = min(end / 3, limit) + 1
         var merger = PairMerger(scanLimit: vocabulary.hasUnused ? 0 : Self.scanLimit, capacity: capacity)
+        // A chunk without an end, a megabyte of letters, is tried whenever it has become twice as long.
+        var trial = vocabulary.hasUnused || limit > end ? Int.max : 3 * limit + Self.openBytes
         var position = 0
         while position < end {
             let frozen = vocabulary.userDefined.match(bytes, from: position, to: end)
@@ -64,6 +71,10 @@ struct BytePairSegmenter: Sendable {
             }
             merger.addCharacter(startingAt: position)
             position += length
+            guard merger.chunkLength >= trial else { continue }
+            let segments = merger.segments(bytes, vocabulary, cutAt: position, until: position - Self.openBytes)
+            if segments.count >= limit { return segments }
+            trial *= 2
         }
         merger.mergeChunk(bytes, vocabulary, endingAt: end)
         guard vocabulary.hasUnused else { return merger.segments }

@@ -30,6 +30,9 @@ struct PairMerger {
         symbols.reserveCapacity(scanLimit + 1)
     }
 
+    /// Characters of the chunk so far.
+    var chunkLength: Int { symbols.count }
+
     /// Adds the character that starts at `start` to the chunk.
     @inline(__always)
     mutating func addCharacter(startingAt start: Int) { symbols.append(Symbol(start: start)) }
@@ -50,6 +53,15 @@ struct PairMerger {
         guard !symbols.isEmpty else { return }
         if symbols.count <= scanLimit { scan(text, vocabulary, end) } else { drainHeap(text, vocabulary, end) }
         symbols.removeAll(keepingCapacity: true)
+    }
+
+    /// The segments up to `limit`, in bytes, that there would be if the text were cut at `end`.
+    func segments(
+        _ text: Span<UInt8>, _ vocabulary: Vocabulary, cutAt end: Int, until limit: Int
+    ) -> [Segment] {
+        var copy = self
+        copy.mergeChunk(text, vocabulary, endingAt: end)
+        return copy.segments.filter { $0.end <= limit }
     }
 
     /// A score as an unsigned integer of the same order; never 0 for a number.

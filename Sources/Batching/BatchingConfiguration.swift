@@ -7,7 +7,8 @@ public struct BatchingConfiguration: Sendable, Equatable {
     public var latencyBound: Duration
     /// The part of the bound kept for what happens after the engine's answer: waking the caller, encoding, writing.
     public var answerAllowance: Duration
-    /// What an answer's way may take beyond `answerAllowance`, as a part of the bound: one in a thousand takes longer.
+    /// What an answer's way may take beyond `answerAllowance`, as a part of the bound, or of the caller's own time if
+    /// that is shorter: one in a thousand takes longer.
     ///
     /// The way: from the socket to the clock that arrivals are counted by, and from the engine to the client. The
     /// service sees neither end of it. Where the engine keeps every core busy, each thread on the way waits for the

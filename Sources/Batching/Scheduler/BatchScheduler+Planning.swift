@@ -10,9 +10,15 @@ extension BatchScheduler {
     /// The margin for the way of an answer.
     var transitSeconds: Double { configuration.transitShare * configuration.latencyBound.inSeconds }
 
+    /// The same for one request: its part of the caller's own time, if that is shorter. Who allows 15 ms is not refused
+    /// by an idle engine for a way that takes 10 once in a thousand.
+    private func transitSeconds(_ request: Request<Payload>) -> Double {
+        min(transitSeconds, configuration.transitShare * max(request.deadline + allowanceSeconds - request.arrival, 0))
+    }
+
     /// The margin of one batch and of its answers' way, two independent errors: by their squares.
-    private func margin(predicted: Double) -> Double {
-        (square(costs.margin.seconds(predicted: predicted)) + square(transitSeconds)).squareRoot()
+    private func margin(predicted: Double, transit: Double) -> Double {
+        (square(costs.margin.seconds(predicted: predicted)) + square(transit)).squareRoot()
     }
 
     /// The time that one batch may take, without margin: as long as company saves anything worth waiting for, and room
@@ -32,15 +38,15 @@ extension BatchScheduler {
     ///
     /// The margin is kept free, unless the first member would not have it even alone. Then it may be used up: running
     /// such requests one by one would cost the fixed part of a batch for each, and everyone behind would be late too.
-    private func tokenLimit(first tokens: Int, slack: Double) -> Int {
+    private func tokenLimit(first tokens: Int, slack: Double, transit: Double) -> Int {
         let batch = batchSeconds
-        let careful = slack - margin(predicted: min(max(slack, 0), batch))
+        let careful = slack - margin(predicted: min(max(slack, 0), batch), transit: transit)
         let seconds = costs.seconds(tokens: tokens) <= careful ? min(batch, careful) : min(batch / 2, slack)
         return min(configuration.maxBatchTokens, costs.tokens(within: seconds))
     }
 
     /// Tokens of a full batch.
-    private var fullBatchTokens: Int { max(tokenLimit(first: 0, slack: .infinity), 1) }
+    private var fullBatchTokens: Int { max(tokenLimit(first: 0, slack: .infinity, transit: transitSeconds), 1) }
 
     /// True if the request would miss its deadline even in a batch of its own.
     private func isLate(_ request: Request<Payload>, start: Double) -> Bool {
@@ -53,7 +59,8 @@ extension BatchScheduler {
         let eligible = inTime.isEmpty ? Array(queue.requests.indices) : inTime
         guard let first = eligible.first else { return [] }
         let slack = inTime.isEmpty ? .infinity : queue.requests[first].deadline - start
-        let limit = tokenLimit(first: queue.requests[first].tokens, slack: slack)
+        let transit = transitSeconds(queue.requests[first])
+        let limit = tokenLimit(first: queue.requests[first].tokens, slack: slack, transit: transit)
         var tokens = 0
         return Array(eligible.prefix { position in
             tokens += queue.requests[position].tokens
@@ -81,7 +88,8 @@ extension BatchScheduler {
         if let last = candidates.last {
             var work = CallWork(costs: costs, batchSeconds: batchSeconds)
             for candidate in candidates { work.add(tokens: candidate.tokens) }
-            let needed = work.seconds + margin(predicted: min(work.seconds, batchSeconds))
+            let longest = min(work.seconds, batchSeconds)
+            let needed = work.seconds + margin(predicted: longest, transit: transitSeconds(last))
             if now + needed > last.deadline {
                 return .failure(.deadlineTooShort(needed: .seconds(needed + allowanceSeconds)))
             }
@@ -124,8 +132,7 @@ extension BatchScheduler {
     /// - Returns: the probability that one of the candidates will be late; nil if it is too high for any of those.
     private func risk(_ candidates: [Request<Payload>], now: Double) -> Double? {
         var start = engineFree(now: now)
-        var variance = square(transitSeconds)
-        if let running { variance += square(costs.margin.seconds(predicted: running.predicted)) }
+        var variance = running.map { square(costs.margin.seconds(predicted: $0.predicted)) } ?? 0
         var batchTokens = 0, limit = 0
         var isAffected = false
         var risk = 0.0
@@ -140,9 +147,10 @@ extension BatchScheduler {
             batchTokens = 0
         }
 
-        /// The margin of a batch that takes `seconds`, behind those so far.
-        func margin(_ seconds: Double) -> Double {
-            (variance + square(costs.margin.seconds(predicted: seconds))).squareRoot()
+        /// The margin of a request's answer, whose batch takes `seconds`, behind those so far.
+        func margin(_ request: Request<Payload>, _ seconds: Double) -> Double {
+            let batch = square(costs.margin.seconds(predicted: seconds))
+            return (variance + batch + square(transitSeconds(request))).squareRoot()
         }
 
         while true {
@@ -166,18 +174,19 @@ extension BatchScheduler {
                     let full = min(batchSeconds, batchSeconds(within: next.deadline - next.arrival))
                     seconds += congestion * max(full - seconds, 0)
                 }
-                if start + seconds + scale * margin(seconds) > next.deadline {
+                if start + seconds + scale * margin(next, seconds) > next.deadline {
                     if isAffected { return nil }
                     if start + seconds > next.deadline { continue }
                 }
-                limit = tokenLimit(first: next.tokens, slack: next.deadline - start)
+                let slack = next.deadline - start
+                limit = tokenLimit(first: next.tokens, slack: slack, transit: transitSeconds(next))
             }
             batchTokens += next.tokens
             if isCandidate {
                 // The greater the demand, the surer it is that the batch will be filled.
                 var seconds = costs.seconds(tokens: batchTokens)
                 seconds += congestion * max(costs.seconds(tokens: limit) - seconds, 0)
-                risk += RiskBudget.risk(slack: next.deadline - start - seconds, margin: margin(seconds))
+                risk += RiskBudget.risk(slack: next.deadline - start - seconds, margin: margin(next, seconds))
             }
         }
     }

@@ -43,4 +43,16 @@ import Testing
         let result = Self.run(load: 3, transitShare: 0, seed: seed)
         #expect(Double(result.good) < 0.99 * Double(result.admitted))
     }
+
+    /// Who gives the service less time than the bound keeps a share of that free, not of the bound: an idle engine that
+    /// needs 4 ms does not refuse 9, of which 2 are the answer's allowance.
+    @Test func aShortDeadlineKeepsItsOwnShare() {
+        var test = TestScheduler(configuration: BatchingConfiguration())
+        #expect(test.admit("long", tokens: 12, timeout: 9).isSuccess)
+        var other = TestScheduler(configuration: BatchingConfiguration())
+        guard case .deadlineTooShort? = other.admit("short", tokens: 12, timeout: 7).refusal else {
+            Issue.record("7 ms leave no room for 4 ms of work, 2 ms of answering and the way")
+            return
+        }
+    }
 }

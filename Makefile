@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl unzip python3 python3-pip pyt
 # The tests look at declarations that are internal; this is the only way that their build differs.
 TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
 
-.PHONY: help run test build model deps clean sanitize training-test contract-test soak fuzz self-test \
+.PHONY: help run test build model deps clean sanitize training-test contract-test soak fuzz clock self-test \
   benchmark-tokenizer
 
 help: ## this list
@@ -64,6 +64,9 @@ soak: model | $(INTENTD) ## mixed load with faulty clients for SECONDS (300); ev
 
 fuzz: model | $(INTENTD) ## changed requests at a real server for SECONDS (60)
 	$(PYTHON) Tests/faults/fuzz.py $(INTENTD) models --seconds $(or $(SECONDS),60)
+
+clock: model | $(INTENTD) ## the wall clock set forward and back while requests run
+	$(PYTHON) Tests/faults/clock.py $(INTENTD) models
 
 self-test: ## make self_test.json beside the adapters anew (needs what Tests/oracle/adapter_logits.py needs)
 	$(PYTHON) Tests/oracle/self_test.py

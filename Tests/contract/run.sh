@@ -91,6 +91,9 @@ echo "ok: $(grep -c '"message":"request"' "$work/log") requests logged, none wit
 echo "== life"
 "$cache/venv/bin/python" "$here/lifecycle.py" "$intentd" "$model"
 
+echo "== clock"
+"$cache/venv/bin/python" Tests/faults/clock.py "$intentd" "$model"
+
 echo "== fuzz, ${FUZZ_SECONDS:-30} s"
 "$cache/venv/bin/python" Tests/faults/fuzz.py "$intentd" "$model" --seconds "${FUZZ_SECONDS:-30}" --seed 1 \
     --failures "$cache/fuzz-failures"

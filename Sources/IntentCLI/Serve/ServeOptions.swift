@@ -15,8 +15,10 @@ struct ServeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Port to listen on; 0 takes a free one. (default: 8080)", valueName: "port"))
     var port: Int?
 
-    @Option(help: ArgumentHelp("A request is answered within this time or refused at once. (default: 50)",
-        valueName: "ms"))
+    @Option(help: ArgumentHelp("""
+        A request is answered within this time or refused at once. A fifth of it is kept free for the way between \
+        client and service. (default: 50)
+        """, valueName: "ms"))
     var latencyBoundMs: Double?
 
     @Option(help: ArgumentHelp("Tokens of one batch at most. (default: 512)", valueName: "count"))
@@ -74,7 +76,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Time from SIGTERM to the end at most. (default: 25)", valueName: "seconds"))
     var gracePeriod: Double?
 
-    @Option(help: ArgumentHelp("Threads that wait on sockets. (default: 1, or 2 on more than 4 processors)",
+    @Option(help: ArgumentHelp("Threads that read and answer requests. (default: 1 for each 4 processors)",
         valueName: "count"))
     var eventLoops: Int?
 

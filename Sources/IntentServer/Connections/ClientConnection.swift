@@ -10,7 +10,11 @@ final class ClientConnection: Sendable {
         var cancel: (@Sendable () -> Void)?
     }
 
+    /// Where the connection's tasks run.
+    let executor: EventLoopExecutor
     private let state = Mutex(State())
+
+    init(executor: EventLoopExecutor) { self.executor = executor }
 
     /// The connection is gone.
     func closed() {
@@ -24,10 +28,12 @@ final class ClientConnection: Sendable {
 
     /// Runs `operation` and cancels it if the connection is gone. One at a time: requests of a connection are answered
     /// one after the other.
+    /// - Parameter bytes: how much there is to do, which decides where it runs: see ``EventLoopExecutor``.
     func cancellingOnClose<Value: Sendable>(
-        _ operation: @escaping @Sendable () async throws -> Value
+        bytes: Int, _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        let task = Task(operation: operation)
+        let isShort = bytes <= EventLoopExecutor.inlineBytes
+        let task = Task(executorPreference: isShort ? executor : globalConcurrentExecutor, operation: operation)
         let isClosed = state.withLock { state in
             state.cancel = { task.cancel() }
             return state.isClosed

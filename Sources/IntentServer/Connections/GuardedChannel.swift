@@ -16,7 +16,7 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
     let tls: TLSContextSource?
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        let connection = ClientConnection()
+        let connection = ClientConnection(executor: EventLoopExecutor(channel.eventLoop))
         return channel.eventLoop.makeCompletedFuture {
             if let tls {
                 try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.context))
@@ -29,7 +29,9 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
 
     func handle(value: Value, logger: Logger) async {
         await ClientConnection.$current.withValue(value.connection) {
-            await base.handle(value: value.base, logger: logger)
+            await withTaskExecutorPreference(value.connection.executor) {
+                await base.handle(value: value.base, logger: logger)
+            }
         }
     }
 }

@@ -179,8 +179,8 @@ public struct IntentService: Sendable {
         Logger(label: label) { JSONLogHandler(label: $0, level: level) }
     }
 
-    /// Sockets cost little beside the model: one thread serves a small machine, two a large one.
-    private static func eventLoops() -> Int { System.coreCount > 4 ? 2 : 1 }
+    /// Requests are served on the threads that read them; a thread serves what several cores can compute.
+    private static func eventLoops() -> Int { min(max(System.coreCount / 4, 1), 16) }
 
     /// Connections to take: as many as are asked for and the system has files for. Beyond its limit, accepting would
     /// fail again and again, and nothing else could be opened: no adapter, no token file.

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Logging
 import NIOCore
 
@@ -29,7 +28,7 @@ struct JSONLogHandler: LogHandler {
     func log(event: LogEvent) {
         var json = JSONWriter()
         json.object { json in
-            json.member("time", Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            json.member("time", Timestamp.now())
             json.member("level", event.level.rawValue)
             json.member("logger", label)
             json.member("message", event.message.description)

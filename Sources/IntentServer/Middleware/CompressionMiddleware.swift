@@ -11,7 +11,8 @@ struct CompressionMiddleware: RouterMiddleware {
         guard let length = response.body.contentLength, length >= GzipEncoder.minimumBytes else { return response }
         response.headers[.vary] = "Accept-Encoding"
         guard GzipEncoder.isAccepted(request.headers[.acceptEncoding]), response.headers[.contentEncoding] == nil,
-            let body = try await Self.buffer(response.body), let packed = GzipEncoder.deflate(body)
+            let body = try await Self.buffer(response.body),
+            let packed = try await EventLoopExecutor.offLoop(bytes: length, { GzipEncoder.deflate(body) })
         else { return response }
         response.headers[.contentEncoding] = "gzip"
         response.body = ResponseBody(byteBuffer: packed)

@@ -25,9 +25,10 @@ struct BodyReader: Sendable {
         }
         var held = 0
         defer { budget.give(held) }
-        var body = try await collect(request.body, &held)
-        if isCompressed { body = try inflate(body, &held) }
-        return try await use(body)
+        let body = try await collect(request.body, &held)
+        if !isCompressed { return try await EventLoopExecutor.offLoop(bytes: body.readableBytes) { try await use(body) } }
+        // How much comes out is not known before.
+        return try await EventLoopExecutor.offLoop(bytes: .max) { try await use(try inflate(body, &held)) }
     }
 
     private func collect(_ body: RequestBody, _ held: inout Int) async throws -> ByteBuffer {

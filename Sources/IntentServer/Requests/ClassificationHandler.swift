@@ -46,7 +46,8 @@ struct ClassificationHandler: Sendable {
         guard let connection = ClientConnection.current else {
             return try await classifier.classify(texts, arrival: arrival, deadline: deadline)
         }
-        return try await connection.cancellingOnClose {
+        let bytes = texts.reduce(0) { $0 + $1.utf8.count }
+        return try await connection.cancellingOnClose(bytes: bytes) {
             try await classifier.classify(texts, arrival: arrival, deadline: deadline)
         }
     }

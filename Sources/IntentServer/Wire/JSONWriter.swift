@@ -66,6 +66,13 @@ struct JSONWriter {
     mutating func value(_ string: String) {
         separate()
         buffer.writeStaticString("\"")
+        defer { buffer.writeStaticString("\"") }
+        // Most strings are names and numbers of the service's own.
+        let isPlain = string.utf8.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x5c }
+        if isPlain {
+            buffer.writeString(string)
+            return
+        }
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": buffer.writeStaticString("\\\"")
@@ -79,7 +86,6 @@ struct JSONWriter {
             default: buffer.writeBytes(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             }
         }
-        buffer.writeStaticString("\"")
     }
 
     private mutating func nested(_ open: StaticString, _ close: StaticString, _ body: (inout JSONWriter) -> Void) {

@@ -41,3 +41,14 @@ struct JSONWriterTests {
         #expect(String(buffer: json.buffer) == "[null,null,null]")
     }
 }
+
+struct TimestampTests {
+    @Test(arguments: [
+        (0, 0, "1970-01-01T00:00:00.000Z"), (951_782_399, 7, "2000-02-28T23:59:59.007Z"),
+        (951_782_400, 999, "2000-02-29T00:00:00.999Z"), (1_795_770_300, 120, "2026-11-27T09:05:00.120Z"),
+        (253_402_300_799, 1, "9999-12-31T23:59:59.001Z"),
+    ])
+    func isRFC3339(seconds: Int, milliseconds: Int, text: String) {
+        #expect(Timestamp.text(seconds: seconds, milliseconds: milliseconds) == text)
+    }
+}

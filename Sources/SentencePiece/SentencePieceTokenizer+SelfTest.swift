@@ -4,8 +4,8 @@ extension SentencePieceTokenizer {
 
     /// Encodes the samples that the model carries and compares the pieces, joined by spaces, with the recorded ones.
     ///
-    /// A unigram model may split differently if the score is the same, as in releases of SentencePiece that ran this test
-    /// (`VerifyOutputsEquivalent`; release 0.2.3 no longer reads the samples).
+    /// A unigram model may split differently if the score is the same, as in releases of SentencePiece that ran this
+    /// test (`VerifyOutputsEquivalent`; release 0.2.3 no longer reads the samples).
     /// - Throws: ``SentencePieceError/selfTestFailed(sample:expected:found:)``.
     func runSelfTest(_ samples: [ModelProto.SelfTestSample]) throws(SentencePieceError) {
         for (index, sample) in samples.enumerated() {

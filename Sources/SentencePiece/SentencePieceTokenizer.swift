@@ -1,10 +1,10 @@
 /// A SentencePiece model: text to token ids and back, as the C++ library and its Python binding do it.
 ///
-/// Unigram, BPE, word and character models are read from the `tokenizer.model` (or `.model`) file that the trainer wrote.
-/// The answer depends on the model and the text only; a value can be used from many threads at once.
+/// Unigram, BPE, word and character models are read from the `tokenizer.model` (or `.model`) file that the trainer
+/// wrote. The answer depends on the model and the text only; a value can be used from many threads at once.
 ///
-/// Text never becomes a piece of type CONTROL (`<s>`, `<bos>`, `<start_of_turn>`), whatever it looks like. It does become
-/// a piece of type USER_DEFINED where it contains one, because that is what such pieces are for.
+/// Text never becomes a piece of type CONTROL (`<s>`, `<bos>`, `<start_of_turn>`), whatever it looks like. It does
+/// become a piece of type USER_DEFINED where it contains one, because that is what such pieces are for.
 ///
 /// Source: SentencePiece (Kudo and Richardson, 2018), release 0.2.3; ids are equal to that release's on every text.
 public struct SentencePieceTokenizer: Sendable {
@@ -40,7 +40,8 @@ public struct SentencePieceTokenizer: Sendable {
         let model = try ModelProto(serialized: bytes)
         vocabulary = try Vocabulary(model)
         normalizer = try Normalizer(
-            model.normalizer, treatsWhitespaceAsSuffix: model.treatsWhitespaceAsSuffix, protected: vocabulary.userDefined)
+            model.normalizer, treatsWhitespaceAsSuffix: model.treatsWhitespaceAsSuffix,
+            protected: vocabulary.userDefined)
         if let settings = model.denormalizer, !settings.charsmap.isEmpty {
             denormalizer = try Normalizer(settings, treatsWhitespaceAsSuffix: false, protected: nil)
         } else {

@@ -43,7 +43,8 @@ struct CapacityPlanner {
         return Replica(
             rate: rate, answeredInTime: report.answeredInTime, keptPromises: report.keptPromises,
             p50: report.milliseconds(quantile: 0.5), p99: report.milliseconds(quantile: 0.99),
-            p999: report.milliseconds(quantile: 0.999), utilisation: report.seconds > 0 ? report.busySeconds / report.seconds : 0)
+            p999: report.milliseconds(quantile: 0.999),
+            utilisation: report.seconds > 0 ? report.busySeconds / report.seconds : 0)
     }
 
     /// The highest rate at which one replica answers the target share in time; 0 if none does.

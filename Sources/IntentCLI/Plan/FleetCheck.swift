@@ -1,8 +1,8 @@
 import Batching
 
 /// A plan's whole load played over all of its replicas but the spare ones: one stream of arrivals, spread by a
-/// balancer, each replica with its own scheduler and engine. The planner plays one replica with its share; this holds its
-/// answer against the fleet's.
+/// balancer, each replica with its own scheduler and engine. The planner plays one replica with its share; this holds
+/// its answer against the fleet's.
 struct FleetCheck: Encodable, Equatable {
     /// How a balancer that does not look at the load of replicas picks one.
     enum Balancer: String, Encodable, CaseIterable {

@@ -24,7 +24,10 @@ struct ProbeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Time for the answer.", valueName: "seconds"))
     var timeout = 2.0
 
-    @Flag(help: "Speak TLS. The certificate is not checked: the probe asks its own machine. (default: INTENTD_TLS_CERTIFICATE is set)")
+    @Flag(help: """
+        Speak TLS. The certificate is not checked: the probe asks its own machine. (default: INTENTD_TLS_CERTIFICATE is \
+        set)
+        """)
     var tls = false
 
     @Option(help: ArgumentHelp("Mutual TLS: PEM certificate to show.", valueName: "file"))

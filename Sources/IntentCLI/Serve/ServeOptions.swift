@@ -134,7 +134,8 @@ struct ServeOptions: ParsableArguments {
     private func limits(_ settings: Settings) throws(ValidationError) -> ServerLimits {
         var limits = ServerLimits()
         let bytes = 1024...(1 << 40)
-        limits.bodyBytes = try settings.integer(maxBodyBytes, "max-body-bytes", in: 1024...(1 << 30)) ?? limits.bodyBytes
+        limits.bodyBytes =
+            try settings.integer(maxBodyBytes, "max-body-bytes", in: 1024...(1 << 30)) ?? limits.bodyBytes
         limits.heldBodyBytes =
             try settings.integer(maxHeldBodyBytes, "max-held-body-bytes", in: bytes) ?? limits.heldBodyBytes
         limits.headerBytes =

@@ -39,7 +39,9 @@ struct ModelOptions: ParsableArguments {
         case "none": .none
         case .some(let name): .named(name)
         }
-        let choice = try settings.choice(precision, "precision", PrecisionChoice.names) { PrecisionChoice(rawValue: $0) }
+        let choice = try settings.choice(precision, "precision", PrecisionChoice.names) {
+            PrecisionChoice(rawValue: $0)
+        }
         options.precision = choice?.precision
         options.threads = try settings.integer(threads, "threads", in: 1...1024)
         options.instructionSet = instructionSet ?? settings.text("instruction-set")

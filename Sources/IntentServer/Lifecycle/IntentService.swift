@@ -144,7 +144,9 @@ public struct IntentService: Sendable {
                 try? ModelFolder(path: options.model, adapter: options.adapter, base: options.base).adapter
             }
             watchers.append(
-                FileWatcher(paths: { folder().map { [$0] } ?? [] }) { replacements.ask("the adapter's folder changed") })
+                FileWatcher(paths: { folder().map { [$0] } ?? [] }) {
+                    replacements.ask("the adapter's folder changed")
+                })
         }
         return watchers
     }
@@ -202,6 +204,7 @@ private func report(_ what: String, _ logger: Logger, _ reload: () throws(StartE
         try reload()
         logger.notice("reloaded", metadata: ["what": .string(what)])
     } catch {
-        logger.error("not reloaded; the old ones stay", metadata: ["what": .string(what), "reason": .string("\(error)")])
+        logger.error(
+            "not reloaded; the old ones stay", metadata: ["what": .string(what), "reason": .string("\(error)")])
     }
 }

@@ -9,7 +9,9 @@ enum StandardError {
         turn.withLock { _ in
             var start = 0
             while start < line.count {
-                let count = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress! + start, line.count - start) }
+                let count = line.withUnsafeBytes {
+                    Glibc.write(STDERR_FILENO, $0.baseAddress! + start, line.count - start)
+                }
                 if count > 0 {
                     start += count
                 } else if errno != EINTR {

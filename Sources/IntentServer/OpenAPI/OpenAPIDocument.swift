@@ -39,9 +39,9 @@ enum OpenAPIDocument {
     private static func description(_ limits: ServerLimits) -> String {
         let text = [
             "Bodies are JSON in UTF-8, plain or with Content-Encoding: gzip, of at most \(limits.bodyBytes) bytes,",
-            "unpacked too. Answers are packed if the client accepts gzip. A message longer than the model reads is cut,",
-            "and the answer says so. A request is answered within the service's latency bound or refused at once with",
-            "429 and Retry-After. Every answer carries X-Request-Id, the client's own if it sent one.",
+            "unpacked too. Answers are packed if the client accepts gzip. A message longer than the model reads is",
+            "cut, and the answer says so. A request is answered within the service's latency bound or refused at once",
+            "with 429 and Retry-After. Every answer carries X-Request-Id, the client's own if it sent one.",
         ].joined(separator: " ")
         return "\"\(text)\""
     }

@@ -71,7 +71,8 @@ enum TryPage {
     private static let style = """
         :root { color-scheme: light dark; --ink: #17202a; --soft: #53616e; --paper: #f6f7f9; --card: #fff;
           --line: #c9d1d9; --accent: #0b6e4f; --accent-ink: #fff; --warn: #8a4b00; --bad: #a4161a; }
-        @media (prefers-color-scheme: dark) { :root { --ink: #e8edf2; --soft: #a9b6c2; --paper: #12171c; --card: #1b222a;
+        @media (prefers-color-scheme: dark) { :root {
+          --ink: #e8edf2; --soft: #a9b6c2; --paper: #12171c; --card: #1b222a;
           --line: #3a4652; --accent: #3fbf8f; --accent-ink: #06130d; --warn: #f0b35a; --bad: #ff8a8a; } }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--paper); color: var(--ink);
@@ -113,7 +114,8 @@ enum TryPage {
           white-space: pre-wrap; overflow-wrap: anywhere; font-size: .875rem; }
         footer { margin-top: 1.5rem; display: flex; gap: 1.25rem; }
         a { color: var(--accent); }
-        @media (max-width: 30rem) { li { grid-template-columns: 1fr 4rem; } li progress { grid-row: 2; grid-column: 1 / 3; } }
+        @media (max-width: 30rem) {
+          li { grid-template-columns: 1fr 4rem; } li progress { grid-row: 2; grid-column: 1 / 3; } }
         """
 
     private static let script = #"""
@@ -124,7 +126,8 @@ enum TryPage {
 
         function showCurl() {
           const quoted = "'" + request().replaceAll("'", "'\\''") + "'";
-          $("curl").textContent = "curl " + location.origin + "/classify -H 'Content-Type: application/json' -d " + quoted;
+          $("curl").textContent =
+            "curl " + location.origin + "/classify -H 'Content-Type: application/json' -d " + quoted;
         }
 
         function show(answer, milliseconds) {

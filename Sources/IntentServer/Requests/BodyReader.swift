@@ -26,9 +26,10 @@ struct BodyReader: Sendable {
         var held = 0
         defer { budget.give(held) }
         let body = try await collect(request.body, &held)
-        if !isCompressed { return try await EventLoopExecutor.offLoop(bytes: body.readableBytes) { try await use(body) } }
-        // How much comes out is not known before.
-        return try await EventLoopExecutor.offLoop(bytes: .max) { try await use(try inflate(body, &held)) }
+        // How much comes out of a packed body is not known before.
+        return try await EventLoopExecutor.offLoop(bytes: isCompressed ? .max : body.readableBytes) {
+            try await use(isCompressed ? try inflate(body, &held) : body)
+        }
     }
 
     private func collect(_ body: RequestBody, _ held: inout Int) async throws -> ByteBuffer {

@@ -64,7 +64,8 @@ struct InferRequest: Sendable, Equatable {
         }
         guard rows <= maximumRows else {
             throw APIError(
-                code: .tooLarge, message: "inputs[0] holds \(rows) messages; at most \(maximumRows) may be sent at once")
+                code: .tooLarge,
+                message: "inputs[0] holds \(rows) messages; at most \(maximumRows) may be sent at once")
         }
         let texts: [String]
         if let size = parameters?["binary_data_size"] {

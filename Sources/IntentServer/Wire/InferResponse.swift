@@ -2,8 +2,8 @@ import NIOCore
 
 /// Answers of the Open Inference Protocol.
 enum InferResponse {
-    /// `{"model_name","model_version","id","outputs":[{"name","datatype","shape","data"}...]}`. An abstention's label is
-    /// the empty string, since a BYTES tensor has no null; its probability is the best intent's.
+    /// `{"model_name","model_version","id","outputs":[{"name","datatype","shape","data"}...]}`. An abstention's label
+    /// is the empty string, since a BYTES tensor has no null; its probability is the best intent's.
     static func body(_ verdicts: [Verdict], _ request: InferRequest) -> ByteBuffer {
         var json = JSONWriter(capacity: 128 * (verdicts.count + 2))
         guard let model = verdicts.first?.answer.model else { return json.buffer }

@@ -28,7 +28,8 @@ struct RequestFields {
         }
         switch result {
         case .success(let value): return value
-        case .failure(.duplicateName(_, depth: _, let offset)): throw .malformed("JSON names a field twice (byte \(offset))")
+        case .failure(.duplicateName(_, depth: _, let offset)):
+            throw .malformed("JSON names a field twice (byte \(offset))")
         case .failure(let error): throw .malformed(error.description)
         }
     }
@@ -82,11 +83,13 @@ struct RequestFields {
     /// Refuses what was not read.
     func finish() throws(APIError) {
         guard let unknown = object.members.first(where: { !read.contains($0.name) })?.name else { return }
-        throw .invalid("unknown field \(path)\(Self.shown(unknown)); known here: \(read.sorted().joined(separator: ", "))")
+        let known = read.sorted().joined(separator: ", ")
+        throw .invalid("unknown field \(path)\(Self.shown(unknown)); known here: \(known)")
     }
 
     /// A client's field name, cut so that an answer cannot be made long.
     private static func shown(_ name: String) -> String {
-        name.unicodeScalars.count <= 64 ? name : String(String.UnicodeScalarView(name.unicodeScalars.prefix(64))) + "..."
+        let scalars = name.unicodeScalars
+        return scalars.count <= 64 ? name : String(String.UnicodeScalarView(scalars.prefix(64))) + "..."
     }
 }

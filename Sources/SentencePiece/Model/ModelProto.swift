@@ -2,7 +2,8 @@
 ///
 /// Source: `ModelProto`, `TrainerSpec` and `NormalizerSpec` of sentencepiece_model.proto, with its defaults.
 struct ModelProto {
-    /// The largest file read. Published models are below 20 MB; what is made of a hostile one this large stays below 1 GB.
+    /// The largest file read. Published models are below 20 MB; what is made of a hostile one this large stays below
+    /// 1 GB.
     static let fileLimit = 1 << 27
     /// The most pieces read; ids and their index entries are 32-bit.
     static let pieceLimit = 1 << 24

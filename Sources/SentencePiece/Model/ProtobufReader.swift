@@ -64,7 +64,8 @@ struct ProtobufReader {
         try expect(.lengthDelimited, tag)
         let length = try varint()
         guard length <= UInt64(end - position) else {
-            throw .lengthOutOfRange(field: Int(tag.field), length: length, available: end - position, offset: tag.offset)
+            throw .lengthOutOfRange(
+                field: Int(tag.field), length: length, available: end - position, offset: tag.offset)
         }
         let start = position
         position += Int(length)

@@ -1,7 +1,8 @@
 /// Undoes merges that ended in UNUSED pieces.
 ///
 /// While merging, the last split seen of every UNUSED piece is recorded, wherever in the text it was; afterwards each
-/// UNUSED segment is split that way, again and again. Source: `rev_merge` and `resegment` of SentencePiece's bpe_model.cc.
+/// UNUSED segment is split that way, again and again. Source: `rev_merge` and `resegment` of SentencePiece's
+/// bpe_model.cc.
 struct UnusedSplitter {
     /// Splits nested deeper than this are left as they are (`kMaxBpeResegmentDepth`).
     private static let depthLimit = 100

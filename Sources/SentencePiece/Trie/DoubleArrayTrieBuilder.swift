@@ -1,7 +1,7 @@
 /// Lays sorted keys out as a ``DoubleArrayTrie``.
 ///
-/// Free units are kept in a circular list that covers the last ``window`` blocks of 256 units only; older free units are
-/// given up, which bounds the search for a place and so makes building linear in the number of nodes. This is the
+/// Free units are kept in a circular list that covers the last ``window`` blocks of 256 units only; older free units
+/// are given up, which bounds the search for a place and so makes building linear in the number of nodes. This is the
 /// strategy of darts-clone's DoubleArrayBuilder.
 struct DoubleArrayTrieBuilder {
     private static let blockSize: UInt32 = 256
@@ -24,7 +24,9 @@ struct DoubleArrayTrieBuilder {
     private var head: UInt32 = 0
 
     /// The keys in the order that ``build(_:arena:)`` wants.
-    static func sorted(_ keys: [(range: Range<Int>, value: Int32)], arena: [UInt8]) -> [(range: Range<Int>, value: Int32)] {
+    static func sorted(
+        _ keys: [(range: Range<Int>, value: Int32)], arena: [UInt8]
+    ) -> [(range: Range<Int>, value: Int32)] {
         keys.sorted { arena[$0.range].lexicographicallyPrecedes(arena[$1.range]) }
     }
 

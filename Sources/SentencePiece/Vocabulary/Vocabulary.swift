@@ -64,7 +64,8 @@ struct Vocabulary: Sendable {
                         ?? (isBytePair ? reserved.find(arena.span, range, arena: arena.span, starts: lengths).id : nil)
                 } else {
                     reserved.insert(id, arena: arena.span, starts: lengths)
-                        ?? (isBytePair ? searchable.find(arena.span, range, arena: arena.span, starts: lengths).id : nil)
+                        ?? (isBytePair
+                            ? searchable.find(arena.span, range, arena: arena.span, starts: lengths).id : nil)
                 }
             if let other { throw .duplicatePiece(id: id, firstID: other) }
             switch type {
@@ -89,7 +90,8 @@ struct Vocabulary: Sendable {
         self.unknownID = unknownID
         self.byteIDs = byteIDs
         self.hasUnused = hasUnused
-        userDefined = PrefixMatcher(userDefinedIDs.map { (Int(starts[$0])..<Int(starts[$0 + 1]), Int32($0)) }, arena: arena)
+        userDefined = PrefixMatcher(
+            userDefinedIDs.map { (Int(starts[$0])..<Int(starts[$0 + 1]), Int32($0)) }, arena: arena)
         self.searchable = searchable
         self.reserved = reserved
     }

@@ -2,7 +2,7 @@
 # Builds the check and the benchmark of the kernels with any C compiler, without Swift:
 #   ./build.sh OUTPUT [FLAGS...]
 # The binary is static, so that it runs on other machines of the family. CC chooses the compiler (default cc); timings of the
-# engine's code need clang, since gcc keeps the sums of AVX-512 tiles in memory.
+# engine's code need clang, since gcc's AVX-512 code is slower.
 # Sanitizers:  STATIC= ./build.sh OUTPUT -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -22,12 +22,8 @@ import Testing
     @Test(arguments: [2, 3, 5])
     func equalThreadsEndTogether(_ threads: Int) {
         let lengths = (0..<64).map { 8 + $0 * 7 % 23 }
-        var ends = [Int](repeating: 0, count: threads)
-        for piece in BatchPieces(lengths, threads: threads).pieces {
-            let next = ends.indices.min { ends[$0] < ends[$1] } ?? 0
-            ends[next] += piece.reduce(0) { $0 + lengths[$1] }
-        }
-        #expect((ends.max() ?? 0) - (ends.min() ?? 0) <= 30)
+        let pieces = BatchPieces(lengths, threads: threads)
+        #expect(pieces.longestShare(lengths, threads: threads) * threads - lengths.reduce(0, +) <= 30 * (threads - 1))
     }
 
     /// The pieces that are taken last are small, so that a slow thread holds the others up little.
@@ -39,8 +35,17 @@ import Testing
     }
 
     @Test func smallBatchesAreNotCut() {
-        #expect(!BatchPieces.isWorthwhile(tokens: 14, threads: 2))
-        #expect(BatchPieces.isWorthwhile(tokens: 448, threads: 2))
-        #expect(!BatchPieces.isWorthwhile(tokens: 448, threads: 1))
+        #expect(!BatchPieces.isWorthwhile([14], threads: 2))
+        #expect(!BatchPieces.isWorthwhile([14, 14], threads: 2))
+        #expect(BatchPieces.isWorthwhile([Int](repeating: 14, count: 32), threads: 2))
+        #expect(!BatchPieces.isWorthwhile([Int](repeating: 14, count: 32), threads: 1))
+    }
+
+    /// A few messages are cut up only where no thread waits long for another.
+    @Test func unevenBatchesAreNotCut() {
+        #expect(BatchPieces.isWorthwhile([14, 15, 13, 14], threads: 2))
+        #expect(!BatchPieces.isWorthwhile([14, 15, 40], threads: 2))
+        #expect(!BatchPieces.isWorthwhile([20, 20, 20], threads: 2))
+        #expect(BatchPieces([14, 15, 40], threads: 2).longestShare([14, 15, 40], threads: 2) == 40)
     }
 }

@@ -11,7 +11,7 @@ final class DecoderLanes {
     private let pool: ForkJoinPool
 
     /// Threads from which on one run has too few tokens for all of them.
-    private static let mostThreads = IntentEngine.microBatchTokens / BatchPieces.leastShare
+    private static let mostThreads = IntentEngine.microBatchTokens / BatchPieces.evenShare
 
     /// Bytes of working memory.
     var byteCount: Int { decoders.reduce(0) { $0 + $1.workspace.byteCount } }
@@ -31,7 +31,7 @@ final class DecoderLanes {
     /// Whether these messages are a lane's work: short enough, and enough of them.
     func take(_ lengths: [Int]) -> Bool {
         lengths.allSatisfy { $0 <= BatchPieces.mostTokens }
-            && BatchPieces.isWorthwhile(tokens: lengths.reduce(0, +), threads: decoders.count)
+            && BatchPieces.isWorthwhile(lengths, threads: decoders.count)
     }
 
     /// Runs `messages` and calls `body`, on the thread that ran it, with each message's index, its row 0 of hidden
@@ -47,8 +47,8 @@ final class DecoderLanes {
                 decoder.run(batch)
                 for (position, index) in pieces[piece].enumerated() {
                     let span = batch.span(position)
-                    body(
-                        index, decoder.workspace.residual.pointer + span.lowerBound * decoder.plan.hiddenSize, span.count)
+                    let states = decoder.workspace.residual.pointer + span.lowerBound * decoder.plan.hiddenSize
+                    body(index, states, span.count)
                 }
             }
         }

@@ -201,26 +201,6 @@ CK_INLINE void chain(
     }
 }
 
-/// Scales a unit's totals and adds them to `sums`, or to what is there and on to the results.
-CK_INLINE void finish_unit(
-    const int rows, const run *part, int32_t unit, const int decoded, const int fresh, const int done,
-    const vi totals[TILE_ROWS][PANEL_VECTORS], float *sums) {
-    const char *scales = unit_scale(part, unit);
-    CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
-        vf weight_scale = v_zero(), output_scale = v_zero();
-        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
-        else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
-        CK_UNROLL for (int r = 0; r < rows; r++) {
-            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
-            vf factor = v_set1(*(const float *)(scales + r * part->stride));
-            if (decoded) factor = v_mul(weight_scale, factor);
-            const vf result = add_total(totals[r][v], factor, sum, fresh);
-            if (!done) v_store(sum, result);
-            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
-        }
-    }
-}
-
 /// Exact integer sums of one unit of inputs, then one scaling each, unit after unit.
 CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded, float *sums) {
     const char *values = part->values, *w = part->weights;
@@ -228,14 +208,12 @@ CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded
         vi totals[TILE_ROWS][PANEL_VECTORS];
         const vi *starts = (const vi *)(part->starts + unit * CK_PANEL);
         CK_UNROLL for (int r = 0; r < rows; r++) {
-            CK_UNROLL for (int v = 0; v < 2; v++) totals[r][v] = _mm256_load_si256(starts + v);
+            CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) totals[r][v] = _mm256_load_si256(starts + v);
         }
         const int32_t chains = (unit_steps(part, unit) + CK_CHAIN_STEPS - 1) / CK_CHAIN_STEPS;
         for (int32_t i = 0; i < chains; i++, values += CK_CHAIN_INPUTS, w += CK_CHAIN_INPUTS * CK_PANEL)
             chain(rows, values, part->stride, w, !decoded, totals);
-#define FINISH(FRESH, DONE) finish_unit(rows, part, unit, decoded, FRESH, DONE, totals, sums)
-        FOR_UNIT(part, unit, FINISH);
-#undef FINISH
+        finish_unit(rows, part, unit, decoded, totals, sums);
     }
 }
 

@@ -142,8 +142,8 @@ static void float_wide(
     ptrdiff_t ldc, tile_sums from) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, from);                     \
-        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, from);               \
+        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, from);                      \
+        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, from);                \
         break;
     switch (rows) { WIDE_CASES }
 #undef CASE

@@ -157,26 +157,6 @@ static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
 
 #include "quantised_products.h"
 
-/// Scales a unit's totals and adds them to `sums`, or to what is there and on to the results.
-CK_INLINE void finish_unit(
-    const int rows, const run *part, int32_t unit, const int decoded, const int fresh, const int done,
-    const vi totals[TILE_ROWS][PANEL_VECTORS], float *sums) {
-    const char *scales = unit_scale(part, unit);
-    CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
-        vf weight_scale = v_zero(), output_scale = v_zero();
-        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
-        else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
-        CK_UNROLL for (int r = 0; r < rows; r++) {
-            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
-            vf factor = v_set1(*(const float *)(scales + r * part->stride));
-            if (decoded) factor = v_mul(weight_scale, factor);
-            const vf result = add_total(totals[r][v], factor, sum, fresh);
-            if (!done) v_store(sum, result);
-            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
-        }
-    }
-}
-
 /// Exact integer sums of one unit of inputs in registers, then one scaling each, unit after unit.
 CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded, float *sums) {
     const char *values = part->values;
@@ -199,9 +179,7 @@ CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded
                     totals[r][v] = vdotq_s32(totals[r][v], weights[v], x);
             }
         }
-#define FINISH(FRESH, DONE) finish_unit(rows, part, unit, decoded, FRESH, DONE, totals, sums)
-        FOR_UNIT(part, unit, FINISH);
-#undef FINISH
+        finish_unit(rows, part, unit, decoded, totals, sums);
     }
 }
 

@@ -65,21 +65,38 @@ CK_INLINE size_t ahead_step(const run *part) {
     return part->ahead_bytes / (size_t)((part->units - 1) * part->steps + part->last_steps) + 1;
 }
 
-/// A sum with a unit's scaled total added. `fresh`: it begins with this unit. Minus zero comes out as zero in both.
-CK_INLINE vf add_total(vi total, vf factor, const float *sum, const int fresh) {
-    return v_fma(v_from_int(total), factor, fresh ? v_zero() : v_load(sum));
+/// Scales a unit's totals and adds them to what is there: with `fresh` nothing, else `sums`. They go to `sums`, with
+/// `done` on to the results. Minus zero comes out as zero with or without `fresh`.
+CK_INLINE void scale_totals(
+    const int rows, const run *part, int32_t unit, const int decoded, const int fresh, const int done,
+    const vi totals[TILE_ROWS][PANEL_VECTORS], float *sums) {
+    const char *scales = unit_scale(part, unit);
+    CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
+        vf weight_scale = v_zero(), output_scale = v_zero();
+        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
+        else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            float *sum = sums + r * CK_PANEL + v * V_WIDTH;
+            vf factor = v_set1(*(const float *)(scales + r * part->stride));
+            if (decoded) factor = v_mul(weight_scale, factor);
+            const vf result = v_fma(v_from_int(totals[r][v]), factor, fresh ? v_zero() : v_load(sum));
+            if (!done) v_store(sum, result);
+            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
+        }
+    }
 }
 
-/// Calls BODY(FRESH, DONE) with constants for whether `unit` begins its sums and whether it finishes them.
-#define FOR_UNIT(PART, UNIT, BODY)                                                                                     \
-    do {                                                                                                               \
-        const int fresh_unit = (PART)->first && (UNIT) == 0;                                                           \
-        if ((PART)->y != NULL && (UNIT) + 1 == (PART)->units) {                                                        \
-            if (fresh_unit) BODY(1, 1);                                                                                \
-            else BODY(0, 1);                                                                                           \
-        } else if (fresh_unit) BODY(1, 0);                                                                             \
-        else BODY(0, 0);                                                                                               \
-    } while (0)
+/// `scale_totals` for levels whose tiles are of one panel and keep their sums in memory, with constants for whether
+/// `unit` begins its sums and whether it finishes them.
+CK_INLINE void finish_unit(
+    const int rows, const run *part, int32_t unit, const int decoded, const vi totals[TILE_ROWS][PANEL_VECTORS],
+    float *sums) {
+    const int fresh = part->first && unit == 0, done = part->y != NULL && unit + 1 == part->units;
+    if (fresh && done) scale_totals(rows, part, unit, decoded, 1, 1, totals, sums);
+    else if (done) scale_totals(rows, part, unit, decoded, 0, 1, totals, sums);
+    else if (fresh) scale_totals(rows, part, unit, decoded, 1, 0, totals, sums);
+    else scale_totals(rows, part, unit, decoded, 0, 0, totals, sums);
+}
 
 /// Up to QUANTISED_ROWS rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
 /// `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.

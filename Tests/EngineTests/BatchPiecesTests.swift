@@ -23,7 +23,7 @@ import Testing
     func equalThreadsEndTogether(_ threads: Int) {
         let lengths = (0..<64).map { 8 + $0 * 7 % 23 }
         let pieces = BatchPieces(lengths, threads: threads)
-        #expect(pieces.longestShare(lengths, threads: threads) * threads - lengths.reduce(0, +) <= 30 * (threads - 1))
+        #expect(pieces.longestShare * threads - lengths.reduce(0, +) <= 30 * (threads - 1))
     }
 
     /// The pieces that are taken last are small, so that a slow thread holds the others up little.
@@ -35,17 +35,17 @@ import Testing
     }
 
     @Test func smallBatchesAreNotCut() {
-        #expect(!BatchPieces.isWorthwhile([14], threads: 2))
-        #expect(!BatchPieces.isWorthwhile([14, 14], threads: 2))
-        #expect(BatchPieces.isWorthwhile([Int](repeating: 14, count: 32), threads: 2))
-        #expect(!BatchPieces.isWorthwhile([Int](repeating: 14, count: 32), threads: 1))
+        #expect(!BatchPieces([14], threads: 2).isWorthwhile)
+        #expect(!BatchPieces([14, 14], threads: 2).isWorthwhile)
+        #expect(BatchPieces([Int](repeating: 14, count: 32), threads: 2).isWorthwhile)
+        #expect(!BatchPieces([Int](repeating: 14, count: 32), threads: 1).isWorthwhile)
     }
 
     /// A few messages are cut up only where no thread waits long for another.
     @Test func unevenBatchesAreNotCut() {
-        #expect(BatchPieces.isWorthwhile([14, 15, 13, 14], threads: 2))
-        #expect(!BatchPieces.isWorthwhile([14, 15, 40], threads: 2))
-        #expect(!BatchPieces.isWorthwhile([20, 20, 20], threads: 2))
-        #expect(BatchPieces([14, 15, 40], threads: 2).longestShare([14, 15, 40], threads: 2) == 40)
+        #expect(BatchPieces([14, 15, 13, 14], threads: 2).isWorthwhile)
+        #expect(!BatchPieces([14, 15, 40], threads: 2).isWorthwhile)
+        #expect(!BatchPieces([20, 20, 20], threads: 2).isWorthwhile)
+        #expect(BatchPieces([14, 15, 40], threads: 2).longestShare == 40)
     }
 }

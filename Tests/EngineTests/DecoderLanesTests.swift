@@ -17,8 +17,9 @@ import Testing
         let lanes = try #require(DecoderLanes(like: runner.decoder, pool: pool))
         let hidden = fixture.plan.hiddenSize
         let found = Mutex([[UInt32]](repeating: [], count: messages.count))
+        let pieces = BatchPieces(messages.map(\.count), threads: threads)
         for _ in 0..<3 {
-            lanes.run(messages) { index, states, tokens in
+            lanes.run(messages, pieces) { index, states, tokens in
                 let bits = (0..<tokens * hidden).map { states[$0].bitPattern }
                 found.withLock { $0[index] = bits }
             }
@@ -34,9 +35,9 @@ import Testing
         let pool = ForkJoinPool(threadCount: 2)
         defer { pool.stop() }
         let lanes = try #require(DecoderLanes(like: runner.decoder, pool: pool))
-        #expect(lanes.take([Int](repeating: 14, count: 32)))
-        #expect(!lanes.take([14]))
-        #expect(!lanes.take([BatchPieces.mostTokens + 1] + [Int](repeating: 14, count: 32)))
+        #expect(lanes.pieces([Int](repeating: 14, count: 32)) != nil)
+        #expect(lanes.pieces([14]) == nil)
+        #expect(lanes.pieces([BatchPieces.mostTokens + 1] + [Int](repeating: 14, count: 32)) == nil)
     }
 
     /// One thread has nothing to share, and many have too little of one run each.

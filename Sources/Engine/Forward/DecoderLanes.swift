@@ -28,17 +28,21 @@ final class DecoderLanes {
         }
     }
 
-    /// Whether these messages are a lane's work: short enough, and enough of them.
-    func take(_ lengths: [Int]) -> Bool {
-        lengths.allSatisfy { $0 <= BatchPieces.mostTokens }
-            && BatchPieces.isWorthwhile(lengths, threads: decoders.count)
+    /// Messages of these lengths cut up for the lanes, if they are a lane's work: short enough, and enough of them.
+    func pieces(_ lengths: [Int]) -> BatchPieces? {
+        guard lengths.allSatisfy({ $0 <= BatchPieces.mostTokens }) else { return nil }
+        let pieces = BatchPieces(lengths, threads: decoders.count)
+        return pieces.isWorthwhile ? pieces : nil
     }
 
     /// Runs `messages` and calls `body`, on the thread that ran it, with each message's index, its row 0 of hidden
     /// states after the final norm, and its tokens.
-    /// - Precondition: `take` said yes.
-    func run(_ messages: [[Int32]], _ body: (_ index: Int, _ states: UnsafePointer<Float>, _ tokens: Int) -> Void) {
-        let pieces = BatchPieces(messages.map(\.count), threads: decoders.count).pieces
+    /// - Parameter cut: the messages' pieces.
+    func run(
+        _ messages: [[Int32]], _ cut: BatchPieces,
+        _ body: (_ index: Int, _ states: UnsafePointer<Float>, _ tokens: Int) -> Void
+    ) {
+        let pieces = cut.pieces
         pool.withActiveWorkers {
             pool.forEach(pieces.count) { piece, thread in
                 let decoder = decoders[thread]

@@ -59,7 +59,9 @@ final class PackedClassifier: MessageClassifier {
     func predictions(_ messages: [[Int32]]) -> [Result<Prediction, EngineError>] {
         switch answer {
         case .head(let head):
-            if let lanes, lanes.take(messages.map(\.count)) { return predictions(messages, head, lanes) }
+            if let lanes, let pieces = lanes.pieces(messages.map(\.count)) {
+                return predictions(messages, head, lanes, pieces)
+            }
             let batch = run(messages, nil)
             return (0..<batch.messageCount).map { index in
                 predict { () throws(EngineError) in try head.predict(states(batch.span(index))) }
@@ -76,10 +78,10 @@ final class PackedClassifier: MessageClassifier {
     }
 
     private func predictions(
-        _ messages: [[Int32]], _ head: ClassificationHead, _ lanes: DecoderLanes
+        _ messages: [[Int32]], _ head: ClassificationHead, _ lanes: DecoderLanes, _ pieces: BatchPieces
     ) -> [Result<Prediction, EngineError>] {
         let answers = Mutex<[Int: Result<Prediction, EngineError>]>([:])
-        lanes.run(messages) { index, states, tokens in
+        lanes.run(messages, pieces) { index, states, tokens in
             let states = UnsafeBufferPointer(start: states, count: tokens * hiddenSize)
             let answer = predict { () throws(EngineError) in try head.predict(states) }
             answers.withLock { $0[index] = answer }

@@ -23,7 +23,7 @@ from .gemma import TARGETS
 from .messages import Pool
 from .parameters import ParameterBank, rate_factor
 from .recipe import Recipe
-from .stages import STUDENTS, Stages
+from .stages import STUDENTS, Stages, is_second
 from .trainer import CLASSES, Job, StackShape, initialise, schedule, setting_values, step_count
 from .workspace import Workspace
 
@@ -149,7 +149,7 @@ def main() -> None:
     for name in ("--work", "--results", "--base", "--out"):
         parser.add_argument(name, required=True)
     parser.add_argument("--keep", default="", help="where train.sh kept its models (default: RESULTS/keep)")
-    parser.add_argument("--student", default="shipped", choices=STUDENTS)
+    parser.add_argument("--student", default="shipped", choices=[n for n in STUDENTS if not is_second(n)])
     parser.add_argument("--names", default="", help="teachers, for a student that trusts their out-of-fold view")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop after so many")
@@ -159,8 +159,8 @@ def main() -> None:
     recipe, work = Recipe.read(a.recipe), Workspace(a.work, a.results)
     stages = Stages(recipe, work, a.device, a.keep or f"{a.results}/keep", False)
     pool, variants, jobs, _ = stages.final_jobs([n for n in a.names.split(",") if n], a.student, a.seed + 1)
-    layers = STUDENTS[a.student].get("layers", 18)
-    shape = stages.shape(layers, recipe["student"]["epochs"])
+    shape = stages.student_shape(a.student)
+    layers = shape.layers
     log: list[Progress] = []
     values = run(a.base, layers, pool, work.gemma.vocabulary, jobs[a.seed], shape,
                  torch.bfloat16 if a.device == "cuda" else torch.float32, variants, a.steps, log)

@@ -32,7 +32,7 @@ from .workspace import Workspace, depth, store
 #: Students: what each learns from, where that differs from recipe.toml. `shipped` and `shipped12` are the two adapters;
 #: `mpnet` is of the second base and can teach the others in its turn (the labels `second`); the rest change an idea.
 STUDENTS = {
-    "mpnet": {"base": "mpnet"},
+    "mpnet": {},
     "shipped": {},
     "shipped12": {"layers": 12},
     "second": {"labels": "second"},
@@ -52,9 +52,9 @@ STUDENTS = {
 }
 
 
-def is_second(teacher: str) -> bool:
-    """Whether a teacher is of the second base."""
-    return teacher.endswith("mpnet")
+def is_second(model: str) -> bool:
+    """Whether a teacher or student is of the second base: their names end in `mpnet`."""
+    return model.endswith("mpnet")
 
 
 class Stages:
@@ -83,7 +83,7 @@ class Stages:
                 jobs.append(Job(f"{name}/{r}", settings, parts, target, label, seed,
                                 initial_seed=seed if mpnet else recipe["seed"]))
         shape = self.shape(layers, epochs, mpnet)
-        stack = train(work.mpnet if mpnet else work.gemma, pool, jobs, shape, variants, title, self.log)
+        stack = train(self.base(mpnet), pool, jobs, shape, variants, title, self.log)
         return stack, pool
 
     def shape(self, layers, epochs=None, mpnet=False) -> StackShape:
@@ -99,10 +99,13 @@ class Stages:
     def limit(self, epochs):
         return 0.1 if self.smoke else epochs
 
-    def restored(self, names: list[str], layers: int, mpnet: bool = False, first: int | None = None) -> Stack:
-        """The stored stacks' models (of each the `first` ones) side by side, for predictions."""
-        values = torch.cat([torch.load(f"{self.keep}/{name}.pt")[:first] for name in names])
-        return Stack.holding(self.work.mpnet if mpnet else self.work.gemma, values, self.shape(layers, mpnet=mpnet))
+    def restored(self, file: str, second: bool, first: int | None) -> Stack:
+        """A stored stack's first `first` models (None: all), for predictions."""
+        values = torch.load(f"{self.keep}/{file}.pt")[:first]
+        return Stack.holding(self.base(second), values, self.shape(12 if second else 18, mpnet=second))
+
+    def base(self, second: bool):
+        return self.work.mpnet if second else self.work.gemma
 
     def teachers(self, names: list[str], layers: int, models: int, tag: str, epochs=None) -> None:
         sets = [self.work.train_rows(f) for f in range(self.folds)] * models
@@ -202,25 +205,24 @@ class Stages:
         rows = [np.arange(end - len(part), end) for end, part in zip(ends, messages.values())]
         names = self.sound(names)
         for base, second in (("gemma", False), ("mpnet", True)):
-            logits = []
-            for name in names:
-                if is_second(name) != second:
-                    continue
+            teachers = [n for n in names if is_second(n) == second]
+            if not teachers:
+                continue
+            pool, logits = Pool.of(work.mpnet_rows(texts) if second else work.gemma_rows(texts)), []
+            for name in teachers:
                 file = f"{'all' if final else 'fold'}_{name}"
-                stack = self.restored([file], 12 if second else 18, second, None if second else seeds * len(messages))
-                pool = Pool.of(work.mpnet_rows(texts) if second else work.gemma_rows(texts))
+                stack = self.restored(file, second, None if second else seeds * len(messages))
                 logits += predict(stack, pool, rows * (stack.models // len(messages)))
             for index, of in enumerate(messages):
-                if logits:
-                    share = np.mean([softmax(x) for x in logits[index::len(messages)]], 0)
-                    work.save(f"labels_{tag}_{base}_{of}", share=share.astype(np.float16))
+                share = np.mean([softmax(x) for x in logits[index::len(messages)]], 0)
+                work.save(f"labels_{tag}_{base}_{of}", share=share.astype(np.float16))
         if not final:
             found = [self.judge.accuracy(self.ensemble_out_of_fold(names, both)) for both in (True, False)]
             print(f"RESULT ensemble {','.join(names)} {found[0]:.2f}; gemma alone {found[1]:.2f}", flush=True)
 
     def sound(self, names: list[str]) -> list[str]:
-        """The teachers within a point of the best of their base out of fold, where that is known: one that diverged must
-        not teach."""
+        """The teachers within a point of the best of their base out of fold, where that is known: one that diverged
+        must not teach."""
         found = {n: self.judge.accuracy(self.work.load(f"oof_{n}")["logits"]) for n in names
                  if self.work.has(f"oof_{n}")}
         best = {second: max((v for n, v in found.items() if is_second(n) == second), default=0)
@@ -299,7 +301,8 @@ class Stages:
         """
         work, folds = self.work, self.folds
         options = [STUDENTS[n] for n in names]
-        base, second_base = self.base_of(options[0])
+        second_base = is_second(names[0])
+        base = self.base(second_base)
         pairs = second = np.zeros((folds, work.count, CLASSES))
         if any(self.trusting(o) for o in options):
             pairs = softmax(work.load("pairs")["logits"])
@@ -320,7 +323,7 @@ class Stages:
                 jobs += [self.student_job(
                     f"{name}/{fold}/{seed}", work.train_rows(fold), share, rows, labels, places[:len(outside)], pool,
                     self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
-        shape = self.student_shape(options[0], epochs)
+        shape = self.student_shape(names[0], epochs)
         stack = train(base, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
         values = stack.bank.value.view(len(names), folds, models, -1)
         for name, kept in zip(names, values):
@@ -334,18 +337,12 @@ class Stages:
             if second_base:
                 return
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
-            stack = Stack.holding(work.gemma, values, shape)
+            stack = Stack.holding(base, values, shape)
         self.judge.judge([n + tag for n in names], stack, pool, learnt, not second_base)
 
-    def base_of(self, option: dict):
-        """A student's base, and whether that is the second."""
-        second = option.get("base") == "mpnet"
-        return (self.work.mpnet if second else self.work.gemma), second
-
-    def student_shape(self, option: dict, epochs: float | None = None) -> StackShape:
-        _, second = self.base_of(option)
-        epochs = epochs or (None if second else self.recipe["student"]["epochs"])
-        return self.shape(option.get("layers", 18), epochs, second)
+    def student_shape(self, name: str, epochs: float | None = None) -> StackShape:
+        epochs = epochs or (None if is_second(name) else self.recipe["student"]["epochs"])
+        return self.shape(STUDENTS[name].get("layers", 18), epochs, is_second(name))
 
     # All rows
 
@@ -363,7 +360,7 @@ class Stages:
         work, option = self.work, STUDENTS[student]
         share = self.ensemble_out_of_fold(names) if self.trusting(option) else np.zeros((work.count, CLASSES))
         texts, labels, outside = self.synthetic(True)["all"], self.written_labels("all", option), self.outside_learnt()
-        pool, places, variants = work.training_pool(outside + texts, mpnet=self.base_of(option)[1])
+        pool, places, variants = work.training_pool(outside + texts, mpnet=is_second(student))
         first = work.count + len(outside)
         kept = len(texts) - min(3000, len(texts) // 10)
         jobs = [self.student_job(
@@ -375,11 +372,11 @@ class Stages:
         """Students on all rows: `models` seeds from one initialisation, for one adapter of their mean."""
         work = self.work
         pool, variants, jobs, (unseen, labels) = self.final_jobs(names, student, models)
-        (base, second), shape = self.base_of(STUDENTS[student]), self.student_shape(STUDENTS[student])
+        base, shape = self.base(is_second(student)), self.student_shape(student)
         stack = train(base, pool, jobs, shape, variants, f"final {student}", self.log)
         values = stack.bank.value.clone()
         store(values, f"{self.keep}/all_student_{student}.pt")
-        if second:
+        if is_second(student):
             return
         candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
         judge = Stack.holding(base, candidates, shape)

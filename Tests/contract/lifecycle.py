@@ -17,15 +17,9 @@ import time
 import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
-from service import Service  # noqa: E402
+from service import Service, check  # noqa: E402
 
 TOKEN, RENEWED = "first-token-0123456789", "second-token-0123456789"
-
-
-def check(condition, what):
-    if not condition:
-        raise SystemExit(f"lifecycle.py: {what}")
-    print(f"ok: {what}", flush=True)
 
 
 def wait(condition, what, seconds=30):

@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-from service import Service
+from service import Service, check
 
 HOUR = 3600
 JUMPS = [6 * HOUR, -3 * HOUR, 400 * 24 * HOUR, -730 * 24 * HOUR, 0]
@@ -60,12 +60,6 @@ time_t time(time_t *seconds) {
     return now.tv_sec;
 }
 """
-
-
-def check(condition, what):
-    if not condition:
-        raise SystemExit(f"clock.py: {what}")
-    print(f"ok: {what}", flush=True)
 
 
 class Client:

@@ -3,10 +3,19 @@
 import http.client
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import sys
 import threading
 import time
+
+
+def check(condition, what):
+    """Prints what holds, or ends the script with it."""
+    if not condition:
+        raise SystemExit(f"{pathlib.Path(sys.argv[0]).name}: {what}")
+    print(f"ok: {what}", flush=True)
 
 
 class Service:

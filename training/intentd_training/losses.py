@@ -3,18 +3,27 @@ import torch
 import torch.nn.functional as F
 
 
-def combined(logits, feature, target, label, weight, setting):
+def combined(logits, feature, target, label, weight, setting, rivals=None):
     """The recipe's loss and the cross-entropy that is a part of it.
 
     target [models, messages, classes] before smoothing, label [models, messages]; `setting` holds a value a model for
-    each of trainer.Settings' names.
+    each of trainer.Settings' names. `rivals` [models, classes, classes] is 1 for two intents that are hard to tell
+    apart: `margin` makes a message of certain intent beat its rivals by that much more, `repulsion` counts a rival's
+    messages that much more often among those that the contrastive loss pushes away.
     """
     smoothing = setting["smoothing"][:, None, None]
     wanted = (1 - smoothing) * target + smoothing / logits.shape[-1]
-    cross_entropy = soft_cross_entropy(logits, wanted, weight)
+    shifted, heavier = logits, None
+    if rivals is not None:
+        rival = rivals.gather(1, label.clamp(min=0)[..., None].expand_as(target)) * (label >= 0)[..., None]
+        certain = (target.amax(-1, keepdim=True) == 1).float()
+        shifted = logits + (setting["margin"][:, None, None] * rival * certain)[:, None]
+        other = label.clamp(min=0)[:, None].expand(-1, label.shape[1], -1)
+        heavier = setting["repulsion"][:, None, None] * rival.gather(2, other) * (label >= 0)[:, None]
+    cross_entropy = soft_cross_entropy(shifted, wanted, weight)
     loss = cross_entropy + setting["consistency"] * consistency(logits, weight)
     loss = loss + setting["contrastive"] * supervised_contrastive(
-        feature, label, weight, setting["contrastive_across"])
+        feature, label, weight, setting["contrastive_across"], heavier)
     return loss, cross_entropy
 
 
@@ -31,11 +40,13 @@ def consistency(logits, weight):
     return (divergence * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
-def supervised_contrastive(feature, label, weight, across, temperature=0.1):
+def supervised_contrastive(feature, label, weight, across, heavier=None, temperature=0.1):
     """Supervised contrastive loss (Khosla et al. 2020) on unit features.
 
     feature [models, views, messages, hidden]; label -1 has no positive. `across` [models]: 1 lets the two views of
-    a message, and of its class, attract each other too; 0 keeps to the first view.
+    a message, and of its class, attract each other too; 0 keeps to the first view. `heavier` [models, messages,
+    messages]: how many more times than once a message counts among those that an anchor is pushed away from (the
+    label-aware loss of Suresh & Ong 2021).
     """
     models, views, count, _ = feature.shape
     z = F.normalize(feature.reshape(models, views * count, -1), dim=-1)
@@ -46,7 +57,8 @@ def supervised_contrastive(feature, label, weight, across, temperature=0.1):
     real = weight.repeat(1, views)
     allowed = allowed * real[:, None, :] * (1 - torch.eye(views * count, device=z.device))[None]
     similarity = similarity.masked_fill(allowed == 0, -1e9)
-    log_share = similarity - torch.logsumexp(similarity, -1, keepdim=True)
+    pushed = similarity if heavier is None else similarity + heavier.repeat(1, views, views).log1p()
+    log_share = similarity - torch.logsumexp(pushed, -1, keepdim=True)
     label = label.repeat(1, views)
     positive = allowed * ((label[:, :, None] == label[:, None, :]) & (label >= 0)[:, :, None]).float()
     number = positive.sum(-1)

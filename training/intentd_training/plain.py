@@ -24,7 +24,7 @@ from .messages import Pool
 from .parameters import ParameterBank, rate_factor
 from .recipe import Recipe
 from .stages import STUDENTS, Stages, is_second
-from .trainer import CLASSES, Job, StackShape, initialise, schedule, setting_values, step_count
+from .trainer import CLASSES, Job, StackShape, initialise, rivals_of, schedule, setting_values, step_count
 from .workspace import Workspace
 
 
@@ -107,6 +107,8 @@ def train(model, held: dict[str, torch.nn.Parameter], bank: ParameterBank, pool:
               for group, share in ratio.items()]
     optimiser = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98), weight_decay=shape.decay)
     label, target = torch.from_numpy(job.label), torch.from_numpy(job.target.astype(np.float32))
+    rivals = rivals_of([job], device)
+    average = [value.detach().clone() for value in held.values()]
     torch.manual_seed(job.seed)
     model.train()
     for step, batch in enumerate(schedule(job, pool, whole, variants)):
@@ -117,15 +119,19 @@ def train(model, held: dict[str, torch.nn.Parameter], bank: ParameterBank, pool:
         feature, logits = views(model, pool, vocabulary, batch, settings.head_dropout, device)
         weight = torch.ones(1, len(batch), device=device)
         loss, base_loss = losses.combined(
-            logits, feature, target[batch][None].to(device), label[batch][None].to(device), weight, setting)
+            logits, feature, target[batch][None].to(device), label[batch][None].to(device), weight, setting, rivals)
         optimiser.zero_grad()
         loss.sum().backward()
         torch.nn.utils.clip_grad_norm_(list(held.values()), 1.0)
         optimiser.step()
+        for mean, value in zip(average, held.values()):
+            mean.lerp_(value.detach(), 1 - settings.averaging)
         if log is not None:
             log.append(Progress(step + 1, loss.item(), base_loss.item()))
         if (step + 1) % max(1, steps // 20) == 0 and sys.stderr.isatty():
             print(f"plain: step {step + 1}/{steps} loss {loss.item():.3f}", file=sys.stderr, flush=True)
+    for mean, value in zip(average, held.values()):
+        value.data = mean
 
 
 def run(base: str, layers: int, pool: Pool, vocabulary: np.ndarray, job: Job, shape: StackShape, compute: torch.dtype,

@@ -22,6 +22,7 @@ import torch
 
 from . import generator, merge
 from .calibration import softmax
+from .confusion import hard_pairs
 from .judging import Judge
 from .means import Means
 from .messages import MAX_TOKENS, Pool
@@ -49,6 +50,10 @@ STUDENTS = {
     "labels12": {"layers": 12, "synthetic": False},
     "gemma_only12": {"layers": 12, "mpnet": False},
     "unperturbed12": {"layers": 12, "augmentation": 0.0},
+    "hard12": {"layers": 12, "margin": 2.0},
+    "repelled12": {"layers": 12, "repulsion": 3.0},
+    "averaged12": {"layers": 12, "averaging": 0.998},
+    "long12": {"layers": 12, "epochs": 30},
 }
 
 
@@ -273,7 +278,8 @@ class Stages:
         target[outside_rows] = 1 / CLASSES
         parts.append(Part(outside_rows, table["outside_per_batch"]))
         settings = self.recipe.settings(table["settings"], options)
-        return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"])
+        rivals = hard_pairs(extra_share, table["hard_pairs"]) if settings.margin or settings.repulsion else None
+        return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"], rivals=rivals)
 
     def trusting(self, option: dict) -> bool:
         """Whether a student's real targets hold anything but the labels."""
@@ -293,14 +299,17 @@ class Stages:
         return labels
 
     def students(self, names: list[str], models: int, tag: str, epochs: float | None) -> None:
-        """Each named experiment in every fold, `models` seeds each; they need one base, one depth and the same batch
-        parts.
+        """Each named experiment in every fold, `models` seeds each; they need one base, one depth, as many epochs and
+        the same batch parts.
 
         With several seeds each is judged alone (`student_NAME_seedI`) and, but for the second base, which is not
         shipped, their mean adapter as NAME.
         """
         work, folds = self.work, self.folds
         options = [STUDENTS[n] for n in names]
+        shape = self.student_shape(names[0], epochs)
+        if any(self.student_shape(n, epochs) != shape for n in names):
+            raise ValueError("the students of one stack need one base, one depth and as many epochs")
         second_base = is_second(names[0])
         base = self.base(second_base)
         pairs = second = np.zeros((folds, work.count, CLASSES))
@@ -323,7 +332,6 @@ class Stages:
                 jobs += [self.student_job(
                     f"{name}/{fold}/{seed}", work.train_rows(fold), share, rows, labels, places[:len(outside)], pool,
                     self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
-        shape = self.student_shape(names[0], epochs)
         stack = train(base, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
         values = stack.bank.value.view(len(names), folds, models, -1)
         for name, kept in zip(names, values):
@@ -341,7 +349,8 @@ class Stages:
         self.judge.judge([n + tag for n in names], stack, pool, learnt, not second_base)
 
     def student_shape(self, name: str, epochs: float | None = None) -> StackShape:
-        epochs = epochs or (None if is_second(name) else self.recipe["student"]["epochs"])
+        own = STUDENTS[name].get("epochs", self.recipe["student"]["epochs"])
+        epochs = epochs or (None if is_second(name) else own)
         return self.shape(STUDENTS[name].get("layers", 18), epochs, is_second(name))
 
     # All rows

@@ -20,7 +20,11 @@ CLASSES = 77
 
 @dataclass
 class Settings:
-    """One model's hyperparameters; the recipe's names."""
+    """One model's hyperparameters; the recipe's names.
+
+    `margin` and `repulsion` are of intents that are hard to tell apart (losses.py). `averaging` is the decay of a moving
+    average of the weights, which is kept in the place of the last ones; 0: none.
+    """
 
     rate: float = 1e-3
     plus_ratio: float = 1.0
@@ -32,6 +36,9 @@ class Settings:
     low_rank_dropout: float = 0.1
     head_dropout: float = 0.3
     augmentation: float = 0.0
+    margin: float = 0.0
+    repulsion: float = 0.0
+    averaging: float = 0.0
 
 
 @dataclass
@@ -48,7 +55,7 @@ class Job:
 
     target [pool, classes] is the distribution to learn for each message of the pool (zero rows: not used), label
     the class for the contrastive loss (-1: none). `start` [size] are the values to begin with, instead of an
-    initialisation by `initial_seed`.
+    initialisation by `initial_seed`. `rivals` [classes, classes] is 1 for intents that are hard to tell apart.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Job:
     seed: int
     initial_seed: int = 0
     start: torch.Tensor | None = None
+    rivals: np.ndarray | None = None
 
 
 @dataclass
@@ -179,6 +187,14 @@ def setting_values(jobs: list[Job], device: str) -> dict[str, torch.Tensor]:
             for name in Settings.__dataclass_fields__}
 
 
+def rivals_of(jobs: list[Job], device: str) -> torch.Tensor | None:
+    """The jobs' rivals [models, classes, classes]; None where no job has any."""
+    if all(job.rivals is None for job in jobs):
+        return None
+    none = np.zeros((CLASSES, CLASSES), np.float32)
+    return torch.stack([torch.from_numpy(none if job.rivals is None else job.rivals) for job in jobs]).to(device)
+
+
 def schedule(job: Job, pool: Pool, steps: int, variants: np.ndarray | None):
     """Yields a job's batches of message indices; the parts side by side, each dealt again when used up."""
     random = np.random.default_rng(job.seed)
@@ -239,6 +255,8 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
     inputs = [torch.zeros(len(jobs), rows, ROW, dtype=torch.long, device=device) for _ in range(3)]
     inputs += [torch.zeros(len(jobs), count, dtype=torch.long, device=device) for _ in range(2)]
     outputs = torch.zeros(2, len(jobs), device=device)
+    rivals = rivals_of(jobs, device)
+    average = stack.bank.value.clone() if any(j.settings.averaging for j in jobs) else None
 
     def one_step():
         ids, position, segment, kept, index = inputs
@@ -247,9 +265,11 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
         mask = (torch.rand(feature.shape, device=device) < head_keep).float() / head_keep
         logits = stack.logits(feature * mask)
         loss, base_loss = losses.combined(
-            logits, feature, target[models, index].float(), label[models, index], weight, setting)
+            logits, feature, target[models, index].float(), label[models, index], weight, setting, rivals)
         loss.sum().backward()
         optimiser.apply()
+        if average is not None:
+            average.lerp_(stack.bank.value, 1 - setting["averaging"][:, None])
         outputs.copy_(torch.stack([loss.detach(), base_loss.detach()]))
 
     started, left_out, curve = time.time(), 0, []
@@ -268,6 +288,8 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
             if sys.stderr.isatty() or at == steps or at == steps // 20:
                 print(f"{title}: step {at}/{steps} loss {np.mean(loss):.3f} "
                       f"{time.time() - started:.0f} s", file=sys.stderr, flush=True)
+    if average is not None:
+        stack.bank.value.copy_(average)
     if log is not None:
         log.append({"title": title, "jobs": [j.name for j in jobs], "steps": steps, "rows": rows,
                     "left_out": left_out, "seconds": round(time.time() - started, 1), "curve": curve})

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from intentd_training import calibration, confidence, distance, finish, fourbit, losses, merge, paired, peft_files
-from intentd_training import perturb, prepare
+from intentd_training import calibration, confidence, confusion, distance, finish, fourbit, losses, merge, paired
+from intentd_training import peft_files, perturb, prepare
 from intentd_training.base import BasePack
 from intentd_training.messages import MAX_TOKENS, ROW, Pool, deal, pack
 from intentd_training.mpnet import TARGETS as MPNET_TARGETS
 from intentd_training.recipe import Recipe
-from intentd_training.trainer import CLASSES, Job, Part, Settings, Stack, StackShape, predict, schedule, train
+from intentd_training.trainer import CLASSES, Job, Part, Settings, Stack, StackShape, initialise, predict, schedule
+from intentd_training.trainer import train
 
 TRAINING = Path(__file__).resolve().parents[1]
 LAYERS, VOCABULARY = 2, 96
@@ -237,6 +238,61 @@ def test_losses_equal_their_definitions():
         total, anchors = total - share[positive].mean(), anchors + 1
     ours = losses.supervised_contrastive(feature, label, torch.ones(1, 6), torch.zeros(1))
     assert torch.allclose(ours, (total / anchors)[None], atol=1e-5)
+
+
+def test_hard_pairs_are_those_between_which_probabilities_waver():
+    share = np.zeros((4, 5), np.float16)
+    share[0, [0, 3]], share[1, [3, 1]], share[2, [2, 4]], share[3, 1] = [0.5, 0.5], [0.9, 0.1], [0.7, 0.3], 1
+    found = confusion.hard_pairs(share, 2)
+    assert {tuple(pair) for pair in np.argwhere(found)} == {(0, 3), (3, 0), (2, 4), (4, 2)} and found.max() == 1
+
+
+def test_margin_and_repulsion_count_rivals_of_certain_messages_alone():
+    torch.manual_seed(1)
+    logits, feature = torch.randn(1, 2, 4, CLASSES), torch.randn(1, 2, 4, 8)
+    label, weight = torch.tensor([[0, 1, 2, -1]]), torch.ones(1, 4)
+    target = torch.nn.functional.one_hot(label.clamp(min=0), CLASSES).float()
+    target[0, 1] = target[0, 1] * 0.8 + 0.2 / CLASSES  # the teachers' word, not a label
+    target[0, 3] = 1 / CLASSES
+    rivals = torch.zeros(1, CLASSES, CLASSES)
+    rivals[0, 0, 1] = rivals[0, 1, 0] = 1
+
+    def losses_of(**changes):
+        values = {**vars(Settings()), **changes}
+        setting = {name: torch.tensor([float(value)]) for name, value in values.items()}
+        return losses.combined(logits, feature, target, label, weight, setting, rivals)
+
+    wanted = losses.combined(logits, feature, target, label, weight,
+                             {name: torch.tensor([float(v)]) for name, v in vars(Settings()).items()})
+    assert all(torch.equal(a, b) for a, b in zip(losses_of(), wanted))
+    shifted = logits.clone()
+    shifted[0, :, 0, 1] += 2.0
+    smooth = 0.9 * target + 0.1 / CLASSES
+    assert torch.allclose(losses_of(margin=2.0)[1], losses.soft_cross_entropy(shifted, smooth, weight))
+
+    # Two messages of intent 0, one of its rival, one of another intent: the rival's counts four times.
+    label, target = torch.tensor([[0, 0, 1, 2]]), torch.ones(1, 4, CLASSES) / CLASSES
+    change = losses_of(repulsion=3.0)[0] - losses_of()[0]
+    z = torch.nn.functional.normalize(feature[0, 0], dim=-1)
+    near = ((z @ z.T) / 0.1).exp()
+    each = [((near[i, j] + 4 * near[i, 2] + near[i, 3]) / (near[i, j] + near[i, 2] + near[i, 3])).log()
+            for i, j in ((0, 1), (1, 0))]
+    assert torch.allclose(change, 0.3 * torch.stack(each).mean()[None], atol=1e-5)
+
+
+def test_averaged_weights_are_a_moving_average_and_leave_other_models_alone():
+    pool, jobs = toy_jobs(64)
+    shape = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32, epochs=1)
+    last = train(gemma_base(), pool, jobs, shape).bank.value
+    jobs[0].settings = Settings(averaging=0.5)
+    found = train(gemma_base(), pool, jobs, shape).bank.value
+    assert torch.equal(found[1], last[1])
+    # Of the last step's values half is kept, so the average lags behind them and ahead of the start.
+    start = Stack(gemma_base(), 1, shape)
+    initialise(start.bank, [9])
+    moved, whole = found[0] - start.bank.value[0], last[0] - start.bank.value[0]
+    assert 0.5 * whole.norm() < moved.norm() < whole.norm()
+    assert (found[0] - last[0]).norm() < 0.5 * whole.norm()
 
 
 def test_mean_adapter_is_the_mean_of_the_products():

@@ -23,6 +23,9 @@ on 0 label --names $ensemble --models 2 $folds --tag first
     on 0 students --names plus2,second --models 2 $folds
     on 0 students --names plus2_12 --models 3 $folds
     on 0 students --names plus2_first12,second12,plus4_second12 --tag _one $folds
+    for idea in unperturbed12 averaged12 repelled12 trusting12 clean12; do
+        on 0 students --names $idea --models 3 $folds
+    done
     on 0 students --names trusting $folds
 } &
 {
@@ -34,9 +37,7 @@ on 0 label --names $ensemble --models 2 $folds --tag first
     on 1 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust --layers 12 $folds
     on 1 blends --names healed:1,healed,refined:1,refined,fixed:1,fixed --layers 12 $folds
     on 1 students --names shipped12 --models 3 --epochs 10 --tag _short $folds
-    on 1 students --names trusting12,gemma_only12,unperturbed12 $folds
     on 1 students --names shipped12,plus2_first12,plus4_12 --tag _plus $folds
-    on 1 students --names labels12 $folds
-    on 1 students --names clean12 $folds
+    for idea in labels12 gemma_only12 hard12 long12; do on 1 students --names $idea --models 3 $folds; done
 } &
 wait

@@ -402,6 +402,15 @@ def test_paired_comparison_equals_statsmodels():
     assert low < found.difference < high
 
 
+def test_difference_over_seeds_counts_messages_and_not_seeds():
+    source = np.random.default_rng(5)
+    a, b = source.random(2000) < 0.9, source.random(2000) < 0.88
+    one, alone = paired.OverSeeds.of(a[None], b[None]), paired.Paired.of(a, b)
+    three = paired.OverSeeds.of(np.stack([a] * 3), np.stack([b] * 3))  # one seed three times tells no more than once
+    assert abs(one.difference - alone.difference) < 1e-9 and np.allclose(three.interval, one.interval)
+    assert np.allclose(one.interval, alone.interval, atol=0.02)
+
+
 def test_held_out_messages_name_every_intent_but_one():
     pairs = [line.split("\t") for line in prepare.read_lines(TRAINING / "data" / "held_out.tsv")]
     labels = json.loads((TRAINING.parent / "models" / "adapter" / "labels.json").read_text())

@@ -93,6 +93,25 @@ public struct BatchScheduler<Payload> {
         return .success(nextID - rows.count..<nextID)
     }
 
+    /// Refuses a message before it is split into tokens, where it would not be admitted even with the fewest that it
+    /// can have: under overload most of the work is refusing.
+    /// - Parameters:
+    ///   - least: the fewest tokens, and what `admit` would be given.
+    ///   - likely: the tokens that it counts as in the demand.
+    /// - Returns: when to try again; nil if only `admit` can tell.
+    public mutating func refuseUnread(
+        least: (tokens: Int, payload: Payload), likely: Int, arrival: Instant, now: Instant
+    ) -> Duration? {
+        // An idle engine may have become faster meanwhile, which `admit` finds out.
+        if isIdle { return nil }
+        let time = seconds(now)
+        let candidates = candidates([least], arrival: min(seconds(arrival), time), deadline: nil)
+        guard case .failure(.overloaded(let retryAfter)) = admission(candidates, now: time) else { return nil }
+        demand.add(seconds: urgentSeconds(candidates) * Double(likely) / Double(least.tokens), now: time)
+        totals.refused += 1
+        return retryAfter
+    }
+
     /// Takes the waiting ones of these requests out of the queue: their caller left.
     public mutating func cancel(_ ids: Range<Int>) -> [Request<Payload>] {
         let cancelled = queue.remove { ids.contains($0.id) }

@@ -86,6 +86,17 @@ public final class EngineService: Sendable {
         }.get()
     }
 
+    /// Refuses a message before it is split into tokens, if it would not be admitted even with `leastTokens`.
+    /// - Parameter likelyTokens: what it counts as in the demand.
+    /// - Returns: when to try again; nil if only `classify` can tell.
+    public func refuseUnread(
+        leastTokens: Int, likelyTokens: Int, arrival: ContinuousClock.Instant
+    ) -> Duration? {
+        core.withLock {
+            $0.refuseUnread(leastTokens: leastTokens, likelyTokens: likelyTokens, arrival: arrival, now: .now)
+        }
+    }
+
     private func submit(
         _ call: Int, _ messages: [TokenizedMessage], arrival: ContinuousClock.Instant,
         deadline: ContinuousClock.Instant?, _ continuation: CheckedContinuation<ServiceCore.CallResult, Never>

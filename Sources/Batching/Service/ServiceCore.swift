@@ -233,6 +233,14 @@ struct ServiceCore: Sendable {
         }
     }
 
+    /// As `BatchScheduler.refuseUnread`.
+    mutating func refuseUnread(leastTokens: Int, likelyTokens: Int, arrival: Instant, now: Instant) -> Duration? {
+        guard state == .ready else { return nil }
+        let unread = Ticket(message: TokenizedMessage(ids: []), call: 0, row: 0)
+        return scheduler?.refuseUnread(
+            least: (leastTokens, unread), likely: likelyTokens, arrival: arrival, now: now)
+    }
+
     /// Why a message cannot be run at all. Found here and not by the engine: its time would say nothing of its tokens.
     private static func misfit(_ message: TokenizedMessage, limit: Int) -> BatchingError? {
         if message.ids.isEmpty { return .engine(.emptyMessage) }

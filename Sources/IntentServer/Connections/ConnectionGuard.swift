@@ -18,6 +18,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// A request's body did not arrive in time; its handler is told by this error.
     struct BodyTimeout: Error {}
 
+    private let gate: OverloadGate?
     private let limits: ServerLimits
     private let metrics: ServiceMetrics
     private let bodyLimit: Int
@@ -30,7 +31,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var malformed: APIError?
     private var isCounted = false
 
-    init(limits: ServerLimits, metrics: ServiceMetrics) {
+    /// - Parameter gate: answers requests before they come here; nil has none answered.
+    init(limits: ServerLimits, metrics: ServiceMetrics, gate: OverloadGate? = nil) {
+        self.gate = gate
         self.limits = limits
         self.metrics = metrics
         bodyLimit = limits.bodyBytes
@@ -54,6 +57,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             let handler = RequestHeadHandler()
             try? pipeline.addHandler(handler, position: .before(codec.handler))
             heads = handler
+            if let gate { try? pipeline.addHandler(overloadHandler(gate, context), position: .after(handler)) }
         }
         isCounted = true
         metrics.connectionOpened()
@@ -73,6 +77,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         connection?.closed()
         if isCounted { metrics.connectionClosed() }
         isCounted = false
+    }
+
+    private func overloadHandler(_ gate: OverloadGate, _ context: ChannelHandlerContext) -> OverloadHandler {
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        return OverloadHandler(
+            gate: gate, isIdle: { bound.value.handler.timer.isIdle },
+            answered: { taken in
+                let (handler, context) = bound.value
+                let now = NIODeadline.now()
+                handler.timer.headRead(at: now)
+                handler.timer.requestEnded(at: now)
+                handler.responseEnded(at: now, taken, context)
+            })
     }
 
     // MARK: requests
@@ -145,9 +162,17 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func end(of data: NIOAny, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
-        timer.responseEnded(at: .now())
-        schedule(context)
         let taken = promise ?? context.eventLoop.makePromise()
+        responseEnded(at: .now(), taken, context)
+        context.write(data, promise: taken)
+    }
+
+    /// An answer's last part is handed to the socket; the promise says when it was taken.
+    private func responseEnded(
+        at now: NIODeadline, _ taken: EventLoopPromise<Void>, _ context: ChannelHandlerContext
+    ) {
+        timer.responseEnded(at: now)
+        schedule(context)
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let closes = closesAfterResponse
         taken.futureResult.whenSuccess {
@@ -159,7 +184,6 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             }
             handler.schedule(context)
         }
-        context.write(data, promise: taken)
     }
 
     private func explain(_ error: APIError, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {

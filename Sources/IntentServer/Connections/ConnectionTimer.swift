@@ -41,6 +41,9 @@ struct ConnectionTimer {
     /// True while an answer is owed.
     var isAnswering: Bool { unanswered > 0 }
 
+    /// True while no request is being read or answered.
+    var isIdle: Bool { unanswered == 0 && !readsBody }
+
     /// The next moment at which ``expired(at:)`` should be asked.
     var deadline: NIODeadline? {
         [waitsForHead?.until, bodyDeadline, writes.first, lingerDeadline].compactMap { $0 }.min()

@@ -38,10 +38,12 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
 
 extension HTTPServerBuilder {
     /// HTTP/1.1 whose connections are guarded.
-    static func guarded(limits: ServerLimits, metrics: ServiceMetrics, tls: TLSContextSource?) -> HTTPServerBuilder {
+    static func guarded(
+        limits: ServerLimits, metrics: ServiceMetrics, tls: TLSContextSource?, gate: OverloadGate?
+    ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             let configuration = HTTP1Channel.Configuration(
-                additionalChannelHandlers: [ConnectionGuard(limits: limits, metrics: metrics)],
+                additionalChannelHandlers: [ConnectionGuard(limits: limits, metrics: metrics, gate: gate)],
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
                     maxHeaderFieldCount: 100))

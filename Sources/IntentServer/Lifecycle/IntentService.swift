@@ -103,12 +103,13 @@ public struct IntentService: Sendable {
     ) -> some Service {
         let routes = ServiceRoutes(
             readiness: readiness, metrics: metrics, limits: configuration.limits)
-        let (host, isEncrypted) = (configuration.host, tls != nil)
+        let (host, isEncrypted, serverName) = (configuration.host, tls != nil, "intentd")
+        let gate = routes.gate(authenticator: authenticator, logger: logger, serverName: serverName)
         return Application(
             router: routes.router(authenticator: authenticator, logger: logger),
-            server: .guarded(limits: configuration.limits, metrics: metrics, tls: tls),
+            server: .guarded(limits: configuration.limits, metrics: metrics, tls: tls, gate: gate),
             configuration: ApplicationConfiguration(
-                address: .hostname(host, port: configuration.port), serverName: "intentd", backlog: 1024,
+                address: .hostname(host, port: configuration.port), serverName: serverName, backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     connectionLimit(), logger: Self.logger("connections", .warning))),
             onServerRunning: { [logger] channel in

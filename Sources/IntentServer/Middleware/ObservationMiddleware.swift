@@ -1,26 +1,23 @@
 import HTTPTypes
 import Hummingbird
-import Logging
 import NIOHTTP1
 
 /// Outermost: gives each request its id, and counts, times and logs it by its route, never by its path or content.
 struct ObservationMiddleware: RouterMiddleware {
-    let metrics: ServiceMetrics
+    let log: AccessLog
     let readiness: Readiness
-    let logger: Logger
 
     func handle(
         _ request: Request, context: ServiceContext, next: (Request, ServiceContext) async throws -> Response
     ) async throws -> Response {
         let record = context.record
         record.id = RequestIdentifier.accepted(request.headers[.requestID]) ?? RequestIdentifier.make()
-        metrics.requestStarted()
+        log.started()
         do {
             var response = try await next(request, context)
             response.headers[.requestID] = record.id
             if let timing = record.timing { response.headers[.serverTiming] = timing.headerValue }
-            response.headers[.xContentTypeOptions] = "nosniff"
-            if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+            Self.addCommon(&response.headers)
             // Clients are to reconnect elsewhere while this server drains.
             if readiness.isDraining { response.headers[.connection] = "close" }
             finish(request, context, status: response.status.code)
@@ -35,23 +32,16 @@ struct ObservationMiddleware: RouterMiddleware {
         }
     }
 
+    /// Headers of every answer.
+    static func addCommon(_ headers: inout HTTPFields) {
+        headers[.xContentTypeOptions] = "nosniff"
+        if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
+    }
+
     private func finish(_ request: Request, _ context: ServiceContext, status: Int) {
-        let route = RouteTable.label(context.endpointPath)
-        let method = RouteTable.methodLabel(request.method)
-        let duration = context.record.arrival.duration(to: .now)
-        metrics.requestFinished(route: route, method: method, status: status, duration: duration)
-        let level: Logger.Level = RouteTable.isProbe(route) ? .debug : .info
-        guard logger.logLevel <= level else { return }
-        var metadata: Logger.Metadata = [
-            "request_id": .string(context.record.id), "route": .string(route), "method": .string(method),
-            "status": .stringConvertible(status),
-            "duration_ms": .stringConvertible(Double(duration.nanoseconds / 1000) / 1000),
-        ]
-        let messages = context.record.messages
-        if messages > 0 {
-            metadata["messages"] = .stringConvertible(messages)
-            metadata["tokens"] = .stringConvertible(context.record.tokens)
-        }
-        logger.log(level: level, "request", metadata: metadata)
+        log.finished(
+            id: context.record.id, route: RouteTable.label(context.endpointPath),
+            method: RouteTable.methodLabel(request.method), status: status, arrival: context.record.arrival,
+            messages: context.record.messages, tokens: context.record.tokens)
     }
 }

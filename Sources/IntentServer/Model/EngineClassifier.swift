@@ -37,6 +37,15 @@ final class EngineClassifier: IntentClassifying {
     /// Answers what was admitted, then ends the engine.
     func stop() async { await service.stop() }
 
+    func refuseUnread(bytes: Int, arrival: ContinuousClock.Instant) -> Duration? {
+        service.refuseUnread(
+            leastTokens: max(bytes / Self.mostBytesPerToken, 1), likelyTokens: max(bytes / Self.bytesPerToken, 1),
+            arrival: arrival)
+    }
+
+    /// Bytes of a token: on average in customers' messages, and in one of common words.
+    private static let (bytesPerToken, mostBytesPerToken) = (4, 5)
+
     func classify(
         _ texts: [String], arrival: ContinuousClock.Instant, deadline: ContinuousClock.Instant?
     ) async throws(ClassificationFailure) -> [MessageAnswer] {

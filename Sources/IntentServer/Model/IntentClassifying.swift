@@ -3,6 +3,11 @@ protocol IntentClassifying: Sendable {
     /// The model that serves now; nil before it is loaded and tested, and after it has stopped.
     var model: ModelSummary? { get }
 
+    /// Refuses a message by its length alone, where admission would refuse it whatever it says.
+    /// - Parameter bytes: of the message in UTF-8.
+    /// - Returns: when to try again; nil if `classify` has to be asked.
+    func refuseUnread(bytes: Int, arrival: ContinuousClock.Instant) -> Duration?
+
     /// Classifies the messages of one request, all or none. Cancelling the task takes what waits out of the queue.
     /// - Parameters:
     ///   - arrival: when the request reached the process; the latency bound counts from here.

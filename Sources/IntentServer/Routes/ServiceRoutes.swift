@@ -26,7 +26,8 @@ struct ServiceRoutes: Sendable {
     /// The router with everything that surrounds the handlers.
     func router(authenticator: Authenticator?, logger: Logger) -> Router<ServiceContext> {
         let router = Router(context: ServiceContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: ObservationMiddleware(metrics: metrics, readiness: readiness, logger: logger))
+        let log = AccessLog(metrics: metrics, logger: logger)
+        router.add(middleware: ObservationMiddleware(log: log, readiness: readiness))
         router.add(middleware: CompressionMiddleware())
         router.add(middleware: ErrorMiddleware(logger: logger))
         if let authenticator { router.add(middleware: AuthenticationMiddleware(authenticator: authenticator)) }
@@ -36,6 +37,13 @@ struct ServiceRoutes: Sendable {
             }
         }
         return router
+    }
+
+    /// What refuses under overload before the router is asked.
+    func gate(authenticator: Authenticator?, logger: Logger, serverName: String?) -> OverloadGate {
+        OverloadGate(
+            readiness: readiness, authenticator: authenticator, limits: limits,
+            log: AccessLog(metrics: metrics, logger: logger), serverName: serverName)
     }
 
     private func respond(to route: Route, _ request: Request, _ context: ServiceContext) async throws -> Response {

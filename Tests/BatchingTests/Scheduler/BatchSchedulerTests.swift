@@ -86,6 +86,39 @@ import Testing
         #expect(test.scheduler.totals.admitted == admitted + 1)
     }
 
+    @Test func aMessageIsRefusedUnreadOnlyWhereReadingItWouldNotHelp() {
+        var test = TestScheduler()
+        func unread(_ tokens: Int) -> Duration? {
+            test.scheduler.refuseUnread(
+                least: (tokens, "unread"), likely: tokens, arrival: test.clock.now, now: test.clock.now)
+        }
+        #expect(unread(1000) == nil, "an idle engine is asked properly")
+        _ = test.admit("first")
+        _ = test.start()
+        var admitted = 0
+        while unread(12) == nil, admitted < 1000 {
+            #expect(test.admit("\(admitted)", tokens: 12).isSuccess)
+            admitted += 1
+        }
+        #expect(admitted > 5 && !test.admit("next", tokens: 12).isSuccess)
+        let (refused, queued) = (test.scheduler.totals.refused, test.scheduler.queuedTokens)
+        #expect(unread(12) ?? .zero > .milliseconds(20))
+        #expect(test.scheduler.totals.refused == refused + 1 && test.scheduler.queuedTokens == queued)
+    }
+
+    @Test func whatIsRefusedUnreadIsDemandAllTheSame() {
+        var test = TestScheduler()
+        _ = test.admit("first")
+        _ = test.start()
+        while test.admit("more", tokens: 12).isSuccess {}
+        let load = test.scheduler.demand.load
+        let now = test.clock.now
+        #expect(test.scheduler.refuseUnread(least: (10, "unread"), likely: 12, arrival: now, now: now) != nil)
+        let unread = test.scheduler.demand.load - load
+        _ = test.admit("read", tokens: 12)
+        #expect(abs(test.scheduler.demand.load - load - 2 * unread) < 1e-9)
+    }
+
     @Test func aDeadlineShorterThanTheServiceIsRefusedAtOnce() {
         var test = TestScheduler()
         guard case .deadlineTooShort(let needed)? = test.admit("a", timeout: 3).refusal else {

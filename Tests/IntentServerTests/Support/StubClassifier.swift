@@ -28,12 +28,22 @@ final class StubClassifier: IntentClassifying {
 
     private let state: Mutex<(calls: [Call], behaviour: Behaviour, version: String)>
 
-    init(_ behaviour: @escaping Behaviour = { _ in }) { state = Mutex(([], behaviour, "1")) }
+    private let refusesUnread: @Sendable (Int) -> Duration?
+
+    convenience init(_ behaviour: @escaping Behaviour = { _ in }) { self.init(refusesUnread: { _ in nil }, behaviour) }
+
+    /// - Parameter refusesUnread: for a message of so many bytes, when to try again.
+    init(refusesUnread: @escaping @Sendable (Int) -> Duration?, _ behaviour: @escaping Behaviour = { _ in }) {
+        state = Mutex(([], behaviour, "1"))
+        self.refusesUnread = refusesUnread
+    }
 
     var calls: [Call] { state.withLock { $0.calls } }
     var model: ModelSummary? { Self.summary(version: state.withLock { $0.version }) }
 
     func become(version: String) { state.withLock { $0.version = version } }
+
+    func refuseUnread(bytes: Int, arrival: ContinuousClock.Instant) -> Duration? { refusesUnread(bytes) }
 
     func classify(
         _ texts: [String], arrival: ContinuousClock.Instant, deadline: ContinuousClock.Instant?

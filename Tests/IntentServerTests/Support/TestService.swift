@@ -31,7 +31,10 @@ struct TestService {
         logger.logLevel = .debug
         return Application(
             router: routes.router(authenticator: authenticator, logger: logger),
-            server: .guarded(limits: limits, metrics: metrics, tls: tls), logger: logger)
+            server: .guarded(
+                limits: limits, metrics: metrics, tls: tls,
+                gate: routes.gate(authenticator: authenticator, logger: logger, serverName: nil)),
+            logger: logger)
     }
 
     /// Runs requests without sockets.

@@ -1,26 +1,24 @@
 import NIOCore
-import NIOHTTP1
 
 /// One keep-alive HTTP/1.1 connection with one request at a time.
 final class ClientConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    private let host: String
+    /// The head of every request, up to the value of its last header, `Content-Length`.
+    private let head: String
     private let finished: (ClientConnection, Exchange, Outcome) -> Void
     private let closed: (ClientConnection) -> Void
     private var channel: (any Channel)?
     private var exchange: Exchange?
-    private var status = 0
-    private var engine: Double?
-    private var body = ByteBuffer()
+    private var answers = AnswerReader()
 
     /// Both closures are called on the event loop.
     init(
         host: String, finished: @escaping (ClientConnection, Exchange, Outcome) -> Void,
         closed: @escaping (ClientConnection) -> Void
     ) {
-        self.host = host
+        head = "POST /classify HTTP/1.1\r\nhost: \(host)\r\ncontent-type: application/json\r\ncontent-length: "
         self.finished = finished
         self.closed = closed
     }
@@ -30,30 +28,25 @@ final class ClientConnection: ChannelInboundHandler {
     /// Sends a request. On the event loop, with no other under way.
     func send(_ exchange: Exchange) {
         self.exchange = exchange
-        let headers: HTTPHeaders = [
-            "host": host, "content-type": "application/json", "content-length": "\(exchange.body.readableBytes)",
-        ]
-        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/classify", headers: headers)
-        channel?.write(HTTPClientRequestPart.head(head), promise: nil)
-        channel?.write(HTTPClientRequestPart.body(.byteBuffer(exchange.body)), promise: nil)
-        channel?.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        guard let channel else { return }
+        let length = exchange.body.readableBytes
+        var request = channel.allocator.buffer(capacity: head.utf8.count + 16 + length)
+        request.writeString(head)
+        request.writeString(String(length))
+        request.writeStaticString("\r\n\r\n")
+        request.writeImmutableBuffer(exchange.body)
+        channel.writeAndFlush(request, promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            status = Int(head.status.code)
-            engine = head.headers.first(name: "server-timing").map(Self.milliseconds)
-            body.clear()
-        case .body(var part): body.writeBuffer(&part)
-        case .end: finish(.response(status: status, body: body, engine: engine))
-        }
-    }
-
-    /// The sum of all durations of a `Server-Timing` header.
-    private static func milliseconds(_ header: String) -> Double {
-        header.split(separator: ",").reduce(0) { sum, metric in
-            sum + (metric.split(separator: "=").last.flatMap { Double($0) } ?? 0)
+        var bytes = unwrapInboundIn(data)
+        answers.add(&bytes)
+        do {
+            while let answer = try answers.next() {
+                finish(.response(status: answer.status, body: answer.body, engine: answer.engine))
+            }
+        } catch {
+            context.close(promise: nil)
         }
     }
 

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 
 /// Keep-alive connections to the service, and the requests that wait for one.
@@ -47,7 +46,6 @@ final class ConnectionPool: @unchecked Sendable {
                             // The service is gone or has closed the connection: try again, without haste.
                             self.loop.scheduleTask(in: .milliseconds(50)) { _ = self.connect() }
                         })
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(connection)
                     self.release(connection)
                 }

@@ -62,7 +62,8 @@ static void weigh_values(
     int32_t e = 0;
     for (; e + CK_PANEL <= size; e += CK_PANEL) {
         float_rows(
-            count, all.high - all.low, weights + all.low, ldw, v + all.low * ldv + e, ldv, sums, CK_PANEL, FRESH);
+            count, all.high - all.low, weights + all.low, ldw, v + all.low * ldv + e, ldv, sums, CK_PANEL, FRESH,
+            NULL);
         for (int32_t r = 0; r < count; r++) {
             for (int32_t i = 0; i < CK_PANEL; i += V_WIDTH)
                 v_store(out + r * ldo + e + i, v_div(v_load(sums + r * CK_PANEL + i), v_set1(totals[r])));
@@ -92,7 +93,7 @@ static void attend_rows(
             if (panel >= all.high || panel + CK_PANEL <= all.low) continue;
             float_rows(
                 count, size, q + row * a->ldq, a->ldq, keys + (size_t)panel * size, CK_PANEL,
-                scores + (row - first) * lds + panel, lds, FRESH);
+                scores + (row - first) * lds + panel, lds, FRESH, NULL);
         }
     }
     for (int32_t row = first; row < last; row += TILE_ROWS) {

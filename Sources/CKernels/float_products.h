@@ -31,9 +31,12 @@ CK_INLINE const char *row_at(const char *const bases[BASES], const int row, ptrd
     return bases[row / 3] + row % 3 * stride;
 }
 
+/// Elements from row to row of sums that are under way.
+enum { BEGUN_STRIDE = FLOAT_PANELS * CK_PANEL };
+
 /// What the sums of a tile begin with, and where they go.
 typedef enum tile_sums {
-    /// From c on.
+    /// From `begun` on, to c.
     CONTINUED,
     /// From zero on, to c.
     FRESH,
@@ -41,20 +44,21 @@ typedef enum tile_sums {
     ADDED,
 } tile_sums;
 
-/// Adds the products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element
-/// is the same whatever the tile's shape.
+/// The products of `rows` rows of a and `panels` panels of b to c, over k inputs in order: the sum of an element is the
+/// same whatever the tile's shape.
 ///
 /// `lda`: bytes from row to row; `ldb`: bytes from input to input of f32, not read for bf16; `panel_stride` in bytes;
-/// `from`: see `tile_sums`.
+/// `from`: see `tile_sums`; `begun`: sums that CONTINUED goes on with, BEGUN_STRIDE apart.
 CK_INLINE void float_tile(
     const int rows, const int panels, const int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b,
-    ptrdiff_t ldb, size_t panel_stride, float *c, ptrdiff_t ldc, tile_sums from) {
+    ptrdiff_t ldb, size_t panel_stride, float *c, ptrdiff_t ldc, tile_sums from,
+    const float *begun) {
     enum { MOST = FLOAT_PANELS * PANEL_VECTORS };
     const int vectors = panels * PANEL_VECTORS;
     vf sums[TILE_ROWS][MOST];
     CK_UNROLL for (int r = 0; r < rows; r++) {
         CK_UNROLL for (int v = 0; v < vectors; v++)
-            sums[r][v] = from == CONTINUED ? v_load(c + r * ldc + v * V_WIDTH) : v_zero();
+            sums[r][v] = from == CONTINUED ? v_load(begun + r * BEGUN_STRIDE + v * V_WIDTH) : v_zero();
     }
     const char *bases[BASES];
     set_bases(rows, bases, a, lda);
@@ -120,18 +124,21 @@ CK_INLINE void float_tile(
 /// One panel of f32, up to TILE_ROWS rows. Also what attention is made of: `lda`, `ldb` in elements.
 static void float_rows(
     int rows, int32_t k, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
-    tile_sums from) {
+    tile_sums from, const float *begun) {
 #define CASE(ROWS)                                                                                                     \
-    case ROWS: float_tile(ROWS, 1, 0, k, (const char *)a, lda * 4, (const char *)b, ldb * 4, 0, c, ldc, from); break;
+    case ROWS:                                                                                                         \
+        float_tile(ROWS, 1, 0, k, (const char *)a, lda * 4, (const char *)b, ldb * 4, 0, c, ldc, from, begun);         \
+        break;
     switch (rows) { TILE_CASES }
 #undef CASE
 }
 
 /// One panel of bf16, up to BF16_TILE_ROWS rows.
 static void bf16_rows(
-    int rows, int32_t k, const char *a, ptrdiff_t lda, const char *b, float *c, ptrdiff_t ldc, tile_sums from) {
+    int rows, int32_t k, const char *a, ptrdiff_t lda, const char *b, float *c, ptrdiff_t ldc, tile_sums from,
+    const float *begun) {
 #define CASE(ROWS)                                                                                                     \
-    case ROWS: float_tile(ROWS, 1, 1, k, a, lda, b, 0, 0, c, ldc, from); break;
+    case ROWS: float_tile(ROWS, 1, 1, k, a, lda, b, 0, 0, c, ldc, from, begun); break;
     switch (rows) { BF16_TILE_CASES }
 #undef CASE
 }
@@ -139,11 +146,11 @@ static void bf16_rows(
 /// FLOAT_PANELS panels, up to WIDE_ROWS rows.
 static void float_wide(
     int rows, int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b, size_t panel_stride, float *c,
-    ptrdiff_t ldc, tile_sums from) {
+    ptrdiff_t ldc, tile_sums from, const float *begun) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, from);                      \
-        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, from);                \
+        if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, from, begun);               \
+        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, from, begun);         \
         break;
     switch (rows) { WIDE_CASES }
 #undef CASE
@@ -191,59 +198,64 @@ CK_INLINE void store_row(float *y, const float *sums, const float *scales, int32
 enum {
     /// Rows whose sums are under way at once.
     CHUNK_ROWS = 128,
-    /// Inputs that a panel's sums advance by before the next tile of rows: their weights stay in the first-level cache.
-    DEPTH = 128,
+    /// Bytes of a panel that its sums advance by before the next tile of rows: they stay in the first-level cache.
+    DEPTH_BYTES = 8192,
 };
+
+/// Up to CHUNK_ROWS rows over `panels` panels, at most FLOAT_PANELS: `y` is row 0's results of the first of them.
+static void float_chunk(
+    const ck_matrix *matrix, const char *a, ptrdiff_t lda, const char *b, int32_t rows, int32_t panels, int32_t count,
+    float *y, ptrdiff_t ldy, int32_t flags) {
+    const int bf16 = matrix->format == CK_BF16;
+    const size_t stride = float_panel_bytes(matrix->format, matrix->k);
+    const int32_t input_bytes = CK_PANEL * (bf16 ? 2 : 4), depth = DEPTH_BYTES / input_bytes;
+    const int32_t most = bf16 ? BF16_TILE_ROWS : TILE_ROWS, tiles = (rows + most - 1) / most;
+    const size_t value_bytes = bf16 ? BF16_BYTES : 4;
+    _Alignas(64) float sums[CHUNK_ROWS * BEGUN_STRIDE];
+    // The last tiles write whole panels of results themselves, and add to them where there are no sums to go on with.
+    const int direct = count == panels * CK_PANEL && (matrix->k <= depth || !(flags & CK_GEMM_ADD));
+    for (int32_t start = 0; start < matrix->k; start += depth) {
+        const int32_t inputs = ck_min(depth, matrix->k - start);
+        const int last = direct && start + inputs == matrix->k;
+        const char *weights = b + (size_t)start * (size_t)input_bytes;
+        const tile_sums from = start > 0 ? CONTINUED : last && flags & CK_GEMM_ADD ? ADDED : FRESH;
+        const ptrdiff_t ldc = last ? ldy : BEGUN_STRIDE;
+        for (int32_t tile = 0; tile < tiles; tile++) {
+            const int32_t row = rows * tile / tiles, size = rows * (tile + 1) / tiles - row;
+            const char *values = a + row * lda + (size_t)start * value_bytes;
+            const float *begun = sums + row * BEGUN_STRIDE;
+            float *c = (last ? y : sums) + row * ldc;
+            if (size <= WIDE_ROWS && panels == FLOAT_PANELS) {
+                float_wide(size, bf16, inputs, values, lda, weights, stride, c, ldc, from, begun);
+                continue;
+            }
+            for (int32_t p = 0; p < panels; p++, c += CK_PANEL, begun += CK_PANEL) {
+                const char *one = weights + (size_t)p * stride;
+                if (bf16) bf16_rows(size, inputs, values, lda, one, c, ldc, from, begun);
+                else
+                    float_rows(
+                        size, inputs, (const float *)values, lda / 4, (const float *)one, CK_PANEL, c, ldc, from,
+                        begun);
+            }
+        }
+    }
+    for (int32_t r = 0; r < rows && !direct; r++) {
+        for (int32_t out = 0; out < count; out += CK_PANEL)
+            store_row(y + r * ldy + out, sums + r * BEGUN_STRIDE + out, NULL, ck_min(CK_PANEL, count - out), flags);
+    }
+}
 
 static void float_gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
     int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
-    const int bf16 = matrix->format == CK_BF16;
-    const size_t stride = float_panel_bytes(matrix->format, matrix->k), input_bytes = CK_PANEL * (bf16 ? 2 : 4);
-    const int32_t most = bf16 ? BF16_TILE_ROWS : TILE_ROWS;
-    const size_t value_bytes = bf16 ? BF16_BYTES : 4;
-    _Alignas(64) float sums[CHUNK_ROWS * FLOAT_PANELS * CK_PANEL];
+    const size_t stride = float_panel_bytes(matrix->format, matrix->k);
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
-        const int32_t rows = ck_min(CHUNK_ROWS, last_row - row), tiles = (rows + most - 1) / most;
-        const char *a = (const char *)x + row * ldx;
         for (int32_t panel = first_panel; panel < last_panel; panel += FLOAT_PANELS) {
-            const int32_t panels = ck_min(FLOAT_PANELS, last_panel - panel);
-            const char *b = (const char *)matrix->data + (size_t)panel * stride;
-            // Tiles write whole panels of few inputs themselves: an adapter's side products.
-            const int direct = matrix->k <= DEPTH && (panel + panels) * CK_PANEL <= matrix->n;
-            const ptrdiff_t ldc = direct ? ldy : FLOAT_PANELS * CK_PANEL;
-            float *results = direct ? y + row * ldy + panel * CK_PANEL : sums;
-            for (int32_t start = 0; start < matrix->k; start += DEPTH) {
-                const int32_t depth = ck_min(DEPTH, matrix->k - start);
-                const char *weights = b + (size_t)start * input_bytes;
-                const tile_sums begin = start > 0 ? CONTINUED : direct && flags & CK_GEMM_ADD ? ADDED : FRESH;
-                for (int32_t tile = 0; tile < tiles; tile++) {
-                    const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
-                    const char *values = a + from * ldx + (size_t)start * value_bytes;
-                    float *c = results + from * ldc;
-                    if (count <= WIDE_ROWS && panels == FLOAT_PANELS) {
-                        float_wide(count, bf16, depth, values, ldx, weights, stride, c, ldc, begin);
-                        continue;
-                    }
-                    for (int32_t p = 0; p < panels; p++) {
-                        const char *one = weights + (size_t)p * stride;
-                        float *target = c + p * CK_PANEL;
-                        if (bf16) bf16_rows(count, depth, values, ldx, one, target, ldc, begin);
-                        else
-                            float_rows(
-                                count, depth, (const float *)values, ldx / 4, (const float *)one, CK_PANEL, target, ldc,
-                                begin);
-                    }
-                }
-            }
-            for (int32_t r = 0; r < rows && !direct; r++) {
-                for (int32_t p = 0; p < panels; p++) {
-                    const int32_t out = (panel + p) * CK_PANEL;
-                    store_row(
-                        y + (row + r) * ldy + out, results + r * ldc + p * CK_PANEL, NULL,
-                        ck_min(CK_PANEL, matrix->n - out), flags);
-                }
-            }
+            const int32_t panels = ck_min(FLOAT_PANELS, last_panel - panel), out = panel * CK_PANEL;
+            float_chunk(
+                matrix, (const char *)x + row * ldx, ldx, (const char *)matrix->data + (size_t)panel * stride,
+                ck_min(CHUNK_ROWS, last_row - row), panels, ck_min(panels * CK_PANEL, matrix->n - out),
+                y + row * ldy + out, ldy, flags);
         }
     }
 }

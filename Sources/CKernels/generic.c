@@ -369,18 +369,18 @@ static void gemm(
 }
 
 const ck_kernels ck_generic = {
-    "generic", CK_LIMIT_WORD, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "generic", CK_LIMIT_WORD, 0, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes.
 const ck_kernels ck_generic_byte = {
-    "generic-bytes", CK_LIMIT_BYTE, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes, prepare_byte,
+    "generic-bytes", CK_LIMIT_BYTE, 0, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes, prepare_byte,
     rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes in chains.
 const ck_kernels ck_generic_chain = {
-    "generic-chains", CK_LIMIT_CHAIN, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes, prepare_chain,
+    "generic-chains", CK_LIMIT_CHAIN, 0, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes, prepare_chain,
     rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };

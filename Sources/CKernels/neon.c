@@ -129,7 +129,8 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 typedef int8_t weight_t;
 typedef int8_t weight_byte_t;
 #define CHAINED 0
-enum { QUANTISED_PANELS = 1, QUANTISED_ROWS = TILE_ROWS };
+enum { QUANTISED_PANELS = 1, QUANTISED_ROWS = TILE_ROWS, NF4_ROWS = TILE_ROWS };
+#define DECODES_IN_TILES 0
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values. Each 64 bytes hold two steps of inputs, one in the low and one
@@ -195,7 +196,7 @@ static void quantised_rows(int rows, int panels, const run *part, int decoded, f
 }
 
 const ck_kernels ck_neon = {
-    "neon", CK_LIMIT_BYTE, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "neon", CK_LIMIT_BYTE, 0, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

@@ -7,7 +7,9 @@
 //   QUANTISED_PANELS, QUANTISED_ROWS: panels and rows of a register tile;
 //   weight_t: type of a decoded weight; CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
-//   decode_nf4(...): a block of codes to weights; pack_codes(...): the order of codes that it reads.
+//   NF4_ROWS: rows of a tile of NF4; pack_codes(...): the order of codes in a block;
+//   DECODES_IN_TILES: 0, and decode_nf4(...) makes weights of a block of codes; or 1, and nf4_panels(...), declared
+//   below.
 
 #include "quantised_panels.h"
 
@@ -40,6 +42,8 @@ typedef struct run {
     /// do not fetch a fixed distance ahead (`ck_prefetch`).
     const char *ahead;
     size_t ahead_bytes;
+    /// Bytes of them in one step, so that all steps of all tiles cover them.
+    size_t ahead_step;
 } run;
 
 enum {
@@ -58,11 +62,6 @@ CK_INLINE const char *unit_scale(const run *part, int32_t unit) {
 
 CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit) {
     return (const float *)(part->weight_scales + (size_t)unit * NF4_BLOCK_BYTES);
-}
-
-/// Bytes of packed weights to fetch in one step, so that a tile's steps cover `ahead_bytes`.
-CK_INLINE size_t ahead_step(const run *part) {
-    return part->ahead_bytes / (size_t)((part->units - 1) * part->steps + part->last_steps) + 1;
 }
 
 /// Scales a unit's totals and adds them to what is there: with `fresh` nothing, else `sums`. They go to `sums`, with
@@ -98,23 +97,28 @@ CK_INLINE void finish_unit(
     else scale_totals(rows, part, unit, decoded, 0, 0, totals, sums);
 }
 
-/// Up to QUANTISED_ROWS rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
+/// Up to QUANTISED_ROWS (NF4: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
 /// `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
 static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums);
 
 /// All rows, tile by tile.
 CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded, float *sums) {
-    const int32_t tiles = (rows + QUANTISED_ROWS - 1) / QUANTISED_ROWS;
-    part.ahead_bytes = (part.ahead_bytes + tiles - 1) / tiles;
-    for (int32_t tile = 0; tile < tiles; tile++) {
-        const int32_t from = rows * tile / tiles, count = rows * (tile + 1) / tiles - from;
-        run own = part;
-        own.values += from * part.stride;
-        own.scales += from * part.stride;
-        own.offsets += from * part.stride;
-        own.ahead += tile * part.ahead_bytes;
-        if (own.y != NULL) own.y += from * part.ldy;
-        quantised_rows(count, panels, &own, decoded, sums + from * SUMS_STRIDE);
+    const int32_t most = decoded ? NF4_ROWS : QUANTISED_ROWS;
+    const int32_t tiles = (rows + most - 1) / most, least = rows / tiles;
+    // Tiles of `least` rows, and first those of one row more. Divisions are slow, so none is made for each tile.
+    int32_t larger = rows - least * tiles;
+    const uint32_t steps = (uint32_t)tiles * (uint32_t)((part.units - 1) * part.steps + part.last_steps);
+    part.ahead_step = (uint32_t)part.ahead_bytes / steps + 1;
+    const size_t tile_ahead = part.ahead_step * (steps / (uint32_t)tiles);
+    for (int32_t count; rows > 0; rows -= count) {
+        count = least + (larger-- > 0);
+        quantised_rows(count, panels, &part, decoded, sums);
+        part.values += count * part.stride;
+        part.scales += count * part.stride;
+        part.offsets += count * part.stride;
+        part.ahead += tile_ahead;
+        if (part.y != NULL) part.y += count * part.ldy;
+        sums += count * SUMS_STRIDE;
     }
 }
 
@@ -140,14 +144,17 @@ static void int8_panels(const product *of, float *sums) {
         of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
         stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
         (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->ldy, scales,
-        of->panel + of->panels * stride, of->panels * stride};
+        of->panel + of->panels * stride, of->panels * stride, 0};
     multiply_run(all, of->rows, of->panels, 0, sums);
 }
 
-/// Blocks of a panel that are decoded at a time: at most 20 KiB of weights, which the caches keep near for all tiles.
+static void nf4_panels(const product *of, float *sums);
+
+#if !DECODES_IN_TILES
+/// Blocks of a panel that are decoded at a time: 16 KiB of weights, which the caches keep near for all tiles.
 /// Each run of blocks starts its tiles anew, so longer runs are faster: 16 blocks by 5 % over 4 (measured on Zen 3).
 enum {
-    DECODED_BLOCKS = QUANTISED_PANELS == 1 ? 16 : 20 / QUANTISED_PANELS,
+    DECODED_BLOCKS = 16,
     DECODED_BYTES = DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL,
 };
 
@@ -178,10 +185,11 @@ static void nf4_panels(const product *of, float *sums) {
             (const char *)weights, packed, DECODED_BYTES, stride, starts, units, group_blocks, steps, steps,
             block == 0, block + units == blocks ? of->y : NULL, of->ldy, NULL,
             of->panel + of->panels * (stride + (size_t)block * NF4_BLOCK_BYTES),
-            (size_t)of->panels * units * NF4_BLOCK_BYTES};
+            (size_t)of->panels * units * NF4_BLOCK_BYTES, 0};
         multiply_run(part, of->rows, of->panels, 1, sums);
     }
 }
+#endif
 
 /// `sums` of one panel to y, as `flags` say.
 static void store_sums(

@@ -17,11 +17,17 @@ CK_INLINE size_t value_offset(int32_t k, int32_t group) {
     return SUMS ? 2 * scale_bytes(k, group) + sum_bytes(k) : scale_bytes(k, group);
 }
 
+/// A whole number of cache lines, of which a tile's rows do not all fall into the same sets of the first-level cache.
+CK_INLINE size_t row_stride(size_t bytes) {
+    const size_t lines = ck_round_up(bytes, 64);
+    return lines % 1024 == 0 ? lines + 64 : lines;
+}
+
 static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
     size_t inputs = (size_t)k;
     switch (format) {
-    case CK_F32: return ck_round_up(inputs * 4, 64);
-    case CK_BF16: return ck_round_up(inputs * BF16_BYTES, 64);
+    case CK_F32: return row_stride(inputs * 4);
+    case CK_BF16: return row_stride(inputs * BF16_BYTES);
     default: return value_offset(k, group) + ck_round_up(inputs * sizeof(value_t), 64);
     }
 }

@@ -138,6 +138,8 @@ typedef struct ck_kernels {
     /// Largest magnitude of a quantised activation: 127 where the level adds products of bytes in 32 bits, 80 where it
     /// first adds chains of them in 16 bits (AVX2), 8191 for the generic level, to which finer steps cost nothing.
     int32_t activation_limit;
+    /// Whether the processor multiplies pairs of bf16: products of CK_BF16 are then faster than those of CK_F32.
+    int32_t multiplies_bf16;
 
     // Packing, once at load.
 

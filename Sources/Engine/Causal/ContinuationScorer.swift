@@ -59,7 +59,8 @@ final class ContinuationScorer {
         if let step = steps.first(where: { Int($0.token) >= linear.rows }) {
             throw .unknownToken(id: step.token, vocabularySize: linear.rows)
         }
-        head = try PackedLinear([linear], format: self.format, group: group, kernels: kernels, pool: pool)
+        head = try PackedLinear(
+            [linear], format: self.format, group: group, kernels: kernels, pool: pool, in: WeightArena())
         let rows = trie.rows.count + 1
         rowBytes = Int(kernels.table.row_bytes(
             Int32(self.format.rawValue), Int32(hiddenSize), Int32(min(group, hiddenSize))))

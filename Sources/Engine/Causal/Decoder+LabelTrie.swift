@@ -26,8 +26,8 @@ extension Decoder {
                 let head = shared * heads * size
                 var arguments = ck_attention(
                     q: workspace.projections.pointer + base * width + head, k: scratch.keys, v: scratch.values,
-                    out: workspace.attended.pointer + base * plan.querySize + head,
-                    ldq: width, ldk: size, ldv: size, ldo: plan.querySize, heads: Int32(heads), kv_heads: 1,
+                    out: workspace.attended.pointer + base * workspace.attendedStride + head,
+                    ldq: width, ldk: size, ldv: size, ldo: workspace.attendedStride, heads: Int32(heads), kv_heads: 1,
                     head_dim: Int32(size), scale: plan.attentionScale, causal: 1,
                     window: Int32(clamping: layerPlan.reach ?? 0))
                 kernels.table.attention(

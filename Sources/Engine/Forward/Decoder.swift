@@ -23,8 +23,8 @@ final class Decoder {
 
     /// Reading a row may map up to 64 KiB around it (Linux's fault-around): 32 MiB for this many rows.
     static let mostEmbeddedRows = 512
-    /// Rows of one tile of row-wise steps.
-    private static let rowsPerTile = 8
+    /// Rows of one tile of row-wise steps at most.
+    private static let mostRowsPerTile = 8
     /// Rows of one tile of a product: their prepared form stays in the second-level cache.
     private static let rowsPerProductTile = 128
 
@@ -58,11 +58,18 @@ final class Decoder {
         precondition(batch.tokenCount > 0 && batch.tokenCount <= workspace.rows)
         pool.withActiveWorkers {
             embed(batch)
-            for (layer, layerPlan) in zip(weights.layers, plan.layers) {
-                attend(batch, layer, layerPlan)
-                feedForward(batch, layer)
+            // A configuration without layers is refused when it is read.
+            guard let first = weights.layers.first else { return }
+            var input = normPrepared(first.attentionNorm, for: first.projections, batch.tokenCount)
+            for (index, layer) in weights.layers.enumerated() {
+                input = attend(batch, input, layer, plan.layers[index])
+                feedForward(batch, input, layer)
+                guard index + 1 < weights.layers.count else { break }
+                let next = weights.layers[index + 1]
+                input = addUpdate(
+                    layer.feedForwardOutputNorm, then: next.attentionNorm, for: next.projections, batch.tokenCount)
             }
-            normalise(batch.tokenCount)
+            finish(weights.layers.last?.feedForwardOutputNorm, batch.tokenCount)
         }
     }
 
@@ -87,30 +94,35 @@ final class Decoder {
         }
     }
 
-    private func attend(_ batch: PackedBatch, _ layer: DecoderLayer, _ layerPlan: LayerPlan) {
+    /// - Parameter input: the residual stream, normalised.
+    /// - Returns: what the feed-forward block reads.
+    private func attend(
+        _ batch: PackedBatch, _ input: LinearInput, _ layer: DecoderLayer, _ layerPlan: LayerPlan
+    ) -> LinearInput {
         let count = batch.tokenCount
         let width = plan.querySize + 2 * plan.keyValueSize
-        let input = normPrepared(layer.attentionNorm, count)
         multiply(input, layer.projections, into: workspace.projections.pointer, width, count)
         rotate(batch, layer, layerPlan, width)
         attention(batch, layerPlan, width)
-        let attended = prepare(workspace.attended.pointer, plan.querySize, count)
+        let attended = attendedPrepared(for: layer.output, count)
         multiply(attended, layer.output, into: workspace.update.pointer, plan.hiddenSize, count)
-        addUpdate(layer.attentionOutputNorm, count)
+        return addUpdate(layer.attentionOutputNorm, then: layer.feedForwardNorm, for: layer.gates, count)
     }
 
-    private func feedForward(_ batch: PackedBatch, _ layer: DecoderLayer) {
-        let count = batch.tokenCount, width = 2 * plan.intermediateSize
-        let input = normPrepared(layer.feedForwardNorm, count)
-        multiply(input, layer.gates, into: workspace.gates.pointer, width, count)
-        let gated = gatePrepared(count)
+    /// Leaves the block's update in `workspace.update`.
+    /// - Parameter input: the residual stream, normalised.
+    private func feedForward(_ batch: PackedBatch, _ input: LinearInput, _ layer: DecoderLayer) {
+        let count = batch.tokenCount
+        multiply(input, layer.gates, into: workspace.gates.pointer, workspace.gateStride, count)
+        let gated = gatePrepared(for: layer.down, count)
         multiply(gated, layer.down, into: workspace.update.pointer, plan.hiddenSize, count)
-        addUpdate(layer.feedForwardOutputNorm, count)
     }
 
-    private func normalise(_ count: Int) {
+    /// Adds the last block's update, normalised by `norm` if there is one, and normalises the residual stream.
+    private func finish(_ norm: NormWeight?, _ count: Int) {
         let hidden = plan.hiddenSize
         rowTiles(count) { rows, _ in
+            addUpdate(rows, norm)
             let x = workspace.residual.pointer + rows.lowerBound * hidden
             kernels.table.rmsnorm(
                 x, hidden, weights.finalNorm.pointer, Int32(hidden), plan.normEpsilon, normFlags, x, hidden,
@@ -120,76 +132,66 @@ final class Decoder {
 
     // MARK: Products
 
-    /// The residual stream normalised, in the form that products read.
-    private func normPrepared(_ norm: NormWeight, _ count: Int) -> PreparedRows {
-        let hidden = plan.hiddenSize
-        let target = workspace.preparedRows(inputs: hidden, format: format, group: group, kernels: kernels)
-        rowTiles(count) { rows, _ in
-            let x = workspace.residual.pointer + rows.lowerBound * hidden
-            let prepared = target.pointer + rows.lowerBound * target.stride
-            kernels.table.rmsnorm_prepare(
-                target.format, target.group, x, hidden, norm.pointer, Int32(hidden), plan.normEpsilon, normFlags,
-                prepared, target.stride, Int32(rows.count))
-        }
-        return target
-    }
-
-    /// Plain rows in the form that products read.
-    private func prepare(_ x: UnsafeMutablePointer<Float>, _ width: Int, _ count: Int) -> PreparedRows {
-        let target = workspace.preparedRows(inputs: width, format: format, group: group, kernels: kernels)
+    /// Attention's result in the form that `layer` reads.
+    private func attendedPrepared(for layer: PackedLinear, _ count: Int) -> LinearInput {
+        let width = plan.querySize, stride = workspace.attendedStride
+        let target = linearInput(layer, count)
         rowTiles(count) { rows, _ in
             kernels.table.prepare(
-                target.format, Int32(width), target.group, x + rows.lowerBound * width, width,
-                target.pointer + rows.lowerBound * target.stride, target.stride, Int32(rows.count))
+                target.rows.format, Int32(width), target.rows.group,
+                workspace.attended.pointer + rows.lowerBound * stride, stride, target.rows[rows.lowerBound],
+                target.rows.stride, Int32(rows.count))
+            if sharesLowRank { lowRank(rows, target, layer) }
         }
-        return target
+        return finished(target, layer, count)
     }
 
-    /// act(gate) * up, in the form that products read.
-    private func gatePrepared(_ count: Int) -> PreparedRows {
-        let width = plan.intermediateSize
+    /// act(gate) * up, in the form that `layer` reads.
+    private func gatePrepared(for layer: PackedLinear, _ count: Int) -> LinearInput {
+        let width = plan.intermediateSize, stride = workspace.gateStride
         let kind = Int32((plan.activation == .geluTanh ? CK_GEGLU_TANH : CK_SWIGLU).rawValue)
-        let target = workspace.preparedRows(inputs: width, format: format, group: group, kernels: kernels)
+        let target = linearInput(layer, count)
         rowTiles(count) { rows, _ in
-            let gate = workspace.gates.pointer + rows.lowerBound * 2 * width
-            let prepared = target.pointer + rows.lowerBound * target.stride
+            let gate = workspace.gates.pointer + rows.lowerBound * stride
             kernels.table.gated_prepare(
-                target.format, target.group, kind, gate, 2 * width, gate + width, 2 * width, Int32(width),
-                prepared, target.stride, Int32(rows.count))
+                target.rows.format, target.rows.group, kind, gate, stride, gate + width, stride, Int32(width),
+                target.rows[rows.lowerBound], target.rows.stride, Int32(rows.count))
+            if sharesLowRank { lowRank(rows, target, layer) }
         }
-        return target
+        return finished(target, layer, count)
     }
 
     /// y = x W^T + side products + bias, tiled over rows and panels.
     private func multiply(
-        _ x: PreparedRows, _ layer: PackedLinear, into y: UnsafeMutablePointer<Float>, _ width: Int, _ count: Int
+        _ input: LinearInput, _ layer: PackedLinear, into y: UnsafeMutablePointer<Float>, _ width: Int, _ count: Int
     ) {
-        let lowRank = sideInput(x, layer, count)
+        let x = input.rows
         let panels = Int(ck_panels(layer.matrix.n)), panelWidth = Int(CK_PANEL)
+        // Kernels are fastest on two panels at a time.
+        let pairs = (panels + 1) / 2
         let rowBlocks = (count + Self.rowsPerProductTile - 1) / Self.rowsPerProductTile
-        let columnBlocks = min(panels, max(1, 4 * pool.threadCount / rowBlocks))
+        let columnBlocks = min(pairs, max(1, 4 * pool.threadCount / rowBlocks))
         pool.forEach(rowBlocks * columnBlocks) { tile, _ in
             let block = tile / columnBlocks, column = tile % columnBlocks
             let first = Int32(block * Self.rowsPerProductTile)
             let last = Int32(min(count, (block + 1) * Self.rowsPerProductTile))
-            let start = panels * column / columnBlocks, end = panels * (column + 1) / columnBlocks
+            let start = 2 * (pairs * column / columnBlocks)
+            let end = min(panels, 2 * (pairs * (column + 1) / columnBlocks))
             withUnsafePointer(to: layer.matrix) { matrix in
                 kernels.table.gemm(
                     matrix, x.pointer, x.stride, y, width, first, last, Int32(start), Int32(end), 0)
             }
-            if let side = layer.sideProducts, let lowRank {
-                var rank = 0
-                for part in side.parts {
+            if let side = layer.sideProducts {
+                for (part, rows) in zip(side.parts, input.lowRank) {
                     let offset = part.firstOutput / panelWidth
                     let from = max(start - offset, 0), to = min(end - offset, Int(ck_panels(part.up.n)))
                     if from < to {
                         withUnsafePointer(to: part.up) { matrix in
                             kernels.table.gemm(
-                                matrix, lowRank + rank, side.rank * 4, y + part.firstOutput, width, first, last,
+                                matrix, rows.pointer, rows.stride, y + part.firstOutput, width, first, last,
                                 Int32(from), Int32(to), Int32(CK_GEMM_ADD))
                         }
                     }
-                    rank += part.rank
                 }
             }
             if let bias = layer.bias {
@@ -201,38 +203,95 @@ final class Decoder {
         }
     }
 
-    /// A x of every side product of the layer, side by side; nil if it has none.
-    private func sideInput(_ x: PreparedRows, _ layer: PackedLinear, _ count: Int) -> UnsafeMutablePointer<Float>? {
-        guard let side = layer.sideProducts else { return nil }
-        let target = workspace.lowRank.pointer
-        // One thread alone takes whole tiles of the products; several share the rows.
-        rowTiles(count, of: pool.threadCount > 1 ? Self.rowsPerTile : Self.rowsPerProductTile) { rows, _ in
-            withUnsafePointer(to: side.down) { matrix in
-                kernels.table.gemm(
-                    matrix, x.pointer, x.stride, target, side.rank, Int32(rows.lowerBound), Int32(rows.upperBound), 0,
-                    ck_panels(side.down.n), 0)
-            }
-        }
-        return target
+    // MARK: What products read
+
+    /// The memory for `count` rows of what `layer` reads.
+    private func linearInput(_ layer: PackedLinear, _ count: Int) -> LinearInput {
+        LinearInput(
+            rows: workspace.preparedRows(inputs: layer.inputs, format: format, group: group, kernels: kernels),
+            lowRank: layer.sideProducts.map { workspace.preparedLowRanks($0, rows: count, kernels: kernels) } ?? [])
     }
 
-    /// Adds the block's update, normalised where the architecture does so, to the residual stream.
-    private func addUpdate(_ norm: NormWeight?, _ count: Int) {
-        let hidden = plan.hiddenSize
-        rowTiles(count) { rows, _ in
-            let x = workspace.residual.pointer + rows.lowerBound * hidden
-            let y = workspace.update.pointer + rows.lowerBound * hidden
-            if let norm {
-                kernels.table.add_rmsnorm(
-                    x, hidden, y, hidden, norm.pointer, Int32(hidden), plan.normEpsilon, normFlags, Int32(rows.count))
-            } else {
-                kernels.table.add(x, hidden, y, hidden, Int32(hidden), Int32(rows.count))
-            }
+    /// Whether threads that share rows also multiply them with the side products' A. One thread alone does that
+    /// afterwards, of whole tiles of the products.
+    private var sharesLowRank: Bool { pool.threadCount > 1 }
+
+    /// `input` once all its rows are prepared.
+    private func finished(_ input: LinearInput, _ layer: PackedLinear, _ count: Int) -> LinearInput {
+        if !sharesLowRank {
+            rowTiles(count, of: Self.rowsPerProductTile) { rows, _ in lowRank(rows, input, layer) }
         }
+        return input
+    }
+
+    /// A x of each of the layer's side products for some of the rows, in the form that its B reads.
+    private func lowRank(_ rows: Range<Int>, _ input: LinearInput, _ layer: PackedLinear) {
+        guard let side = layer.sideProducts else { return }
+        let target = workspace.lowRank.pointer
+        withUnsafePointer(to: side.down) { matrix in
+            kernels.table.gemm(
+                matrix, input.rows.pointer, input.rows.stride, target, side.rank, Int32(rows.lowerBound),
+                Int32(rows.upperBound), 0, ck_panels(side.down.n), 0)
+        }
+        var rank = 0
+        for (part, prepared) in zip(side.parts, input.lowRank) {
+            kernels.table.prepare(
+                prepared.format, Int32(part.rank), prepared.group, target + rows.lowerBound * side.rank + rank,
+                side.rank, prepared[rows.lowerBound], prepared.stride, Int32(rows.count))
+            rank += part.rank
+        }
+    }
+
+    /// The residual stream normalised, in the form that `layer` reads.
+    private func normPrepared(_ norm: NormWeight, for layer: PackedLinear, _ count: Int) -> LinearInput {
+        let target = linearInput(layer, count)
+        rowTiles(count) { rows, _ in normPrepare(rows, norm, target, layer) }
+        return finished(target, layer, count)
+    }
+
+    /// Adds a block's update, normalised by `norm` where the architecture does so, to the residual stream.
+    /// - Parameter next: the norm of the block that follows, which starts with `layer`.
+    /// - Returns: the residual stream normalised by `next`, in the form that `layer` reads.
+    private func addUpdate(
+        _ norm: NormWeight?, then next: NormWeight, for layer: PackedLinear, _ count: Int
+    ) -> LinearInput {
+        let target = linearInput(layer, count)
+        rowTiles(count) { rows, _ in
+            addUpdate(rows, norm)
+            normPrepare(rows, next, target, layer)
+        }
+        return finished(target, layer, count)
+    }
+
+    private func addUpdate(_ rows: Range<Int>, _ norm: NormWeight?) {
+        let hidden = plan.hiddenSize
+        let x = workspace.residual.pointer + rows.lowerBound * hidden
+        let y = workspace.update.pointer + rows.lowerBound * hidden
+        if let norm {
+            kernels.table.add_rmsnorm(
+                x, hidden, y, hidden, norm.pointer, Int32(hidden), plan.normEpsilon, normFlags, Int32(rows.count))
+        } else {
+            kernels.table.add(x, hidden, y, hidden, Int32(hidden), Int32(rows.count))
+        }
+    }
+
+    private func normPrepare(_ rows: Range<Int>, _ norm: NormWeight, _ target: LinearInput, _ layer: PackedLinear) {
+        let hidden = plan.hiddenSize
+        kernels.table.rmsnorm_prepare(
+            target.rows.format, target.rows.group, workspace.residual.pointer + rows.lowerBound * hidden, hidden,
+            norm.pointer, Int32(hidden), plan.normEpsilon, normFlags, target.rows[rows.lowerBound], target.rows.stride,
+            Int32(rows.count))
+        if sharesLowRank { lowRank(rows, target, layer) }
+    }
+
+    /// Rows of one tile of row-wise steps, so that few rows are shared evenly.
+    private func rowsPerTile(_ count: Int) -> Int {
+        min(Self.mostRowsPerTile, (count + pool.threadCount - 1) / pool.threadCount)
     }
 
     /// Calls `body` with ranges of at most `size` rows, on all threads.
-    private func rowTiles(_ count: Int, of size: Int = Decoder.rowsPerTile, _ body: (Range<Int>, Int) -> Void) {
+    private func rowTiles(_ count: Int, of size: Int? = nil, _ body: (Range<Int>, Int) -> Void) {
+        let size = size ?? rowsPerTile(count)
         pool.forEach((count + size - 1) / size) { tile, thread in
             body(tile * size..<min(count, (tile + 1) * size), thread)
         }
@@ -279,11 +338,12 @@ extension Decoder {
         let arguments = ck_attention(
             q: workspace.projections.pointer, k: workspace.projections.pointer + plan.querySize,
             v: workspace.projections.pointer + plan.querySize + plan.keyValueSize, out: workspace.attended.pointer,
-            ldq: width, ldk: width, ldv: width, ldo: plan.querySize,
+            ldq: width, ldk: width, ldv: width, ldo: workspace.attendedStride,
             heads: Int32(plan.headCount), kv_heads: Int32(plan.keyValueHeadCount), head_dim: Int32(plan.headSize),
             scale: plan.attentionScale, causal: plan.attention == .causal ? 1 : 0,
             window: Int32(clamping: layerPlan.reach ?? 0))
-        let tiles = AttentionTile.tiles(batch, keyValueHeads: plan.keyValueHeadCount)
+        let tiles = AttentionTile.tiles(
+            batch, keyValueHeads: plan.keyValueHeadCount, threads: pool.threadCount)
         pool.forEach(tiles.count) { index, thread in
             let tile = tiles[index]
             withUnsafePointer(to: arguments) { arguments in
@@ -300,13 +360,16 @@ extension Decoder {
 private struct AttentionTile {
     var start, end, head, firstRow, lastRow: Int32
 
-    /// Queries of one tile.
-    private static let rows = 64
+    /// Queries of one tile at most.
+    private static let mostRows = 64
 
-    static func tiles(_ batch: PackedBatch, keyValueHeads: Int) -> [AttentionTile] {
+    static func tiles(_ batch: PackedBatch, keyValueHeads: Int, threads: Int) -> [AttentionTile] {
         var tiles: [AttentionTile] = []
+        // Fewer heads than threads share their queries, though each tile turns the keys anew.
+        let sharing = max(1, threads / max(1, batch.messageCount * keyValueHeads))
         for message in 0..<batch.messageCount {
             let span = batch.span(message).prefix(batch.promptLength(message))
+            let rows = min(mostRows, (span.count + sharing - 1) / sharing)
             for head in 0..<keyValueHeads {
                 for row in stride(from: span.lowerBound, to: span.upperBound, by: rows) {
                     tiles.append(

@@ -49,6 +49,7 @@ struct DecoderWeights: Sendable {
         _ source: WeightSource, plan: DecoderPlan, positions: Int, format: ck_format, group: Int,
         kernels: KernelSet, pool: ForkJoinPool, progress: (Int) -> Void = { _ in }
     ) throws(EngineError) {
+        let arena = WeightArena()
         func packed(_ modules: [String], _ shape: (rows: [Int], columns: Int)) throws(EngineError) -> PackedLinear {
             var parts: [MergedLinear] = []
             for (module, rows) in zip(modules, shape.rows) {
@@ -61,7 +62,7 @@ struct DecoderWeights: Sendable {
                 }
                 parts.append(part)
             }
-            return try PackedLinear(parts, format: format, group: group, kernels: kernels, pool: pool)
+            return try PackedLinear(parts, format: format, group: group, kernels: kernels, pool: pool, in: arena)
         }
         func norm(_ name: String, _ count: Int) throws(EngineError) -> NormWeight {
             NormWeight(try source.norm(name, count: count))

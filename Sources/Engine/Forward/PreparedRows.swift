@@ -10,4 +10,7 @@ struct PreparedRows {
     let format: Int32
     /// Inputs that share an int8 scale.
     let group: Int32
+
+    /// Row `row`.
+    subscript(row: Int) -> UnsafeMutableRawPointer { pointer + row * stride }
 }

@@ -8,14 +8,18 @@ final class Workspace {
     let residual: AlignedBuffer<Float>
     /// Queries, keys and values side by side: [rows, query + 2 * keyValue].
     let projections: AlignedBuffer<Float>
-    /// Attention's result: [rows, query].
+    /// Attention's result: [rows, query], `attendedStride` apart.
     let attended: AlignedBuffer<Float>
+    let attendedStride: Int
     /// What a block adds to the residual stream: [rows, hidden].
     let update: AlignedBuffer<Float>
-    /// Gate and up side by side: [rows, 2 * intermediate].
+    /// Gate and up side by side: [rows, 2 * intermediate], `gateStride` apart.
     let gates: AlignedBuffer<Float>
+    let gateStride: Int
     /// Low-rank activations of side products: [rows, rank of all parts].
     let lowRank: AlignedBuffer<Float>
+    /// The same in the form that side products read, each part's rows behind those of the parts before it.
+    let preparedLowRank: AlignedBuffer<UInt8>
     /// Scratch of attention, one a thread.
     let attention: [AlignedBuffer<UInt8>]
 
@@ -34,10 +38,14 @@ final class Workspace {
         self.rows = rows
         residual = AlignedBuffer(count: rows * plan.hiddenSize)
         projections = AlignedBuffer(count: rows * (plan.querySize + 2 * plan.keyValueSize))
-        attended = AlignedBuffer(count: rows * plan.querySize)
+        attendedStride = Self.spread(plan.querySize)
+        attended = AlignedBuffer(count: rows * attendedStride)
         update = AlignedBuffer(count: rows * plan.hiddenSize)
-        gates = AlignedBuffer(count: rows * 2 * plan.intermediateSize)
+        gateStride = Self.spread(2 * plan.intermediateSize)
+        gates = AlignedBuffer(count: rows * gateStride)
         lowRank = AlignedBuffer(count: rows * rank)
+        // A row of each part fills whole cache lines, and may be one longer to be spread.
+        preparedLowRank = AlignedBuffer(count: rank == 0 ? 0 : rows * (rank * 4 + Self.mostParts * 128))
         let scratch = ck_attention_workspace(Int32(rows), Int32(plan.headSize))
         attention = (0..<threads).map { _ in AlignedBuffer(count: scratch) }
         let widest = [plan.hiddenSize, plan.querySize, plan.intermediateSize]
@@ -47,6 +55,13 @@ final class Workspace {
         tree = treePositions == 0
             ? [] : (0..<threads).map { _ in AlignedBuffer(count: 2 * treePositions * plan.headSize) }
     }
+
+    /// Parts of a layer's side products at most: queries, keys and values.
+    private static let mostParts = 3
+
+    /// A distance between rows of `width` elements at which those of a tile do not all fall into the same sets of the
+    /// first-level cache, as they would at a multiple of its ways' size.
+    private static func spread(_ width: Int) -> Int { width % 256 == 0 ? width + 16 : width }
 
     /// Memory for the keys and values of `positions` rows of one head.
     func treeScratch(
@@ -66,10 +81,24 @@ final class Workspace {
             stride: Int(kernels.table.row_bytes(format, Int32(inputs), group)), format: format, group: group)
     }
 
+    /// The memory for `rows` rows of what each part of a layer's side products reads.
+    func preparedLowRanks(_ side: SideProducts, rows: Int, kernels: KernelSet) -> [PreparedRows] {
+        let format = Int32(side.upFormat.rawValue)
+        var used = 0
+        return side.parts.map { part in
+            let stride = Int(kernels.table.row_bytes(format, Int32(part.rank), Int32(part.rank)))
+            defer { used += rows * stride }
+            precondition(used + rows * stride <= preparedLowRank.count)
+            return PreparedRows(
+                pointer: UnsafeMutableRawPointer(preparedLowRank.pointer) + used, stride: stride, format: format,
+                group: Int32(part.rank))
+        }
+    }
+
     /// Bytes held.
     var byteCount: Int {
         residual.byteCount + projections.byteCount + attended.byteCount + update.byteCount + gates.byteCount
-            + lowRank.byteCount + prepared.byteCount + (attention.reduce(0) { $0 + $1.byteCount })
-            + (tree.reduce(0) { $0 + $1.byteCount })
+            + lowRank.byteCount + preparedLowRank.byteCount + prepared.byteCount
+            + (attention.reduce(0) { $0 + $1.byteCount }) + (tree.reduce(0) { $0 + $1.byteCount })
     }
 }

@@ -20,25 +20,36 @@ final class AlignedBuffer<Element>: @unchecked Sendable {
     /// Bytes from which on a buffer is mapped.
     private static var mappedSize: Int { 1 << 18 }
 
-    private let isMapped: Bool
+    /// Who gives the memory back.
+    private enum Owner {
+        case mapping, allocation, arena(WeightArena)
+    }
 
+    private let owner: Owner
+
+    /// - Parameter arena: where the memory comes from, if it has any; else the buffer has memory of its own.
     /// - Precondition: `Element` is trivial (numbers only).
-    init(count: Int) {
+    init(count: Int, in arena: WeightArena? = nil) {
         precondition(_isPOD(Element.self) && count >= 0)
         let bytes = max(count * MemoryLayout<Element>.stride, 1)
+        self.count = count
+        if let arena, let block = arena.take(bytes) {
+            owner = .arena(arena)
+            pointer = block.bindMemory(to: Element.self, capacity: max(count, 1))
+            return
+        }
         let pages = bytes < Self.mappedSize ? MAP_FAILED
             : mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         let raw: UnsafeMutableRawPointer
         if let pages, pages != MAP_FAILED {
             raw = pages
-            isMapped = true
+            owner = .mapping
         } else {
             raw = .allocate(byteCount: bytes, alignment: Self.alignment)
             memset(raw, 0, bytes)
-            isMapped = false
+            owner = .allocation
         }
         pointer = raw.bindMemory(to: Element.self, capacity: max(count, 1))
-        self.count = count
     }
 
     /// Bytes held.
@@ -56,6 +67,10 @@ final class AlignedBuffer<Element>: @unchecked Sendable {
     }
 
     deinit {
-        if isMapped { munmap(pointer, byteCount) } else { UnsafeMutableRawPointer(pointer).deallocate() }
+        switch owner {
+        case .mapping: munmap(pointer, byteCount)
+        case .allocation: UnsafeMutableRawPointer(pointer).deallocate()
+        case .arena: break
+        }
     }
 }

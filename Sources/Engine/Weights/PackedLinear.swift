@@ -22,10 +22,13 @@ final class PackedLinear: @unchecked Sendable {
     var byteCount: Int { data.byteCount + (sideProducts?.byteCount ?? 0) }
 
     /// Packs `parts` (outputs in order) into `format`.
-    /// - Parameter group: inputs that share an activation scale in int8 and nf4.
+    /// - Parameters:
+    ///   - group: inputs that share an activation scale in int8 and nf4.
+    ///   - arena: holds the packed weights.
     /// - Throws: `EngineError` for shapes the format cannot hold, weights that are not finite, unreadable files.
     init(
-        _ parts: [MergedLinear], format: ck_format, group: Int, kernels: KernelSet, pool: ForkJoinPool
+        _ parts: [MergedLinear], format: ck_format, group: Int, kernels: KernelSet, pool: ForkJoinPool,
+        in arena: WeightArena
     ) throws(EngineError) {
         let inputs = parts[0].columns
         let outputs = parts.reduce(0) { $0 + $1.rows }
@@ -40,7 +43,7 @@ final class PackedLinear: @unchecked Sendable {
         self.outputs = outputs
         let panelBytes = kernels.table.panel_bytes(format32, Int32(inputs), group32)
         let panels = Int(ck_panels(Int32(outputs)))
-        data = AlignedBuffer(count: panelBytes * panels)
+        data = AlignedBuffer(count: panelBytes * panels, in: arena)
         matrix = ck_matrix(
             data: data.pointer, format: format32, n: Int32(outputs), k: Int32(inputs), group: group32)
         bias = parts.contains { $0.bias != nil }
@@ -57,7 +60,7 @@ final class PackedLinear: @unchecked Sendable {
                 row += part.rows
             }
         }
-        sideProducts = updates.isEmpty ? nil : try SideProducts(updates, group: group, kernels: kernels)
+        sideProducts = updates.isEmpty ? nil : try SideProducts(updates, group: group, kernels: kernels, in: arena)
         for part in parts { part.weight.releasePages() }
     }
 }

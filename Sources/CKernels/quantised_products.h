@@ -97,8 +97,8 @@ CK_INLINE void finish_unit(
     else scale_totals(rows, part, unit, decoded, 0, 0, totals, sums);
 }
 
-/// Up to QUANTISED_ROWS (NF4: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to `sums` in order.
-/// `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
+/// Up to QUANTISED_ROWS (NF4: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to
+/// `sums` in order. `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
 static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums);
 
 /// All rows, tile by tile.

@@ -43,7 +43,8 @@ final class EngineClassifier: IntentClassifying {
             arrival: arrival)
     }
 
-    /// Bytes of a token: on average in customers' messages, and in one of common words.
+    /// Bytes of a token: on average in customers' messages, and in one of long, common words. A message with even more a
+    /// token may be refused that its tokens would just have let in; under overload most are refused anyway.
     private static let (bytesPerToken, mostBytesPerToken) = (4, 5)
 
     func classify(

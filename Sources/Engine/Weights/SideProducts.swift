@@ -36,7 +36,7 @@ struct SideProducts: @unchecked Sendable {
     ) throws(EngineError) {
         let columns = updates[0].update.columns
         rank = updates.reduce(0) { $0 + $1.update.rank }
-        upFormat = kernels.table.multiplies_bf16 != 0 ? CK_BF16 : CK_F32
+        upFormat = Self.upFormat(kernels)
         let downData: AlignedBuffer<UInt8>
         (down, downData) = try Self.pack(
             updates.flatMap { $0.update.a }, rows: rank, columns: columns, CK_INT8, min(group, columns), kernels,
@@ -52,6 +52,9 @@ struct SideProducts: @unchecked Sendable {
         self.data = data
         self.parts = parts
     }
+
+    /// The format of B with these kernels.
+    static func upFormat(_ kernels: KernelSet) -> ck_format { kernels.table.multiplies_bf16 != 0 ? CK_BF16 : CK_F32 }
 
     private static func pack(
         _ values: [Float], rows: Int, columns: Int, _ format: ck_format, _ group: Int, _ kernels: KernelSet,

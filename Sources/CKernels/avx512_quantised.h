@@ -1,6 +1,5 @@
 // Products of quantised activations with int8 and NF4 weights on AVX-512: see `quantised_products.h`.
 
-typedef uint8_t weight_t;
 typedef uint8_t weight_byte_t;
 #define CHAINED 0
 #define DECODES_IN_TILES 1
@@ -138,7 +137,7 @@ static void nf4_panels(const product *of, float *sums) {
         const char *panel = of->panel + p * stride;
         const run all = {
             of->x + value_offset(k, group), of->x, of->x + 2 * scale_bytes(k, group), of->ldx,
-            panel + CK_PANEL * 4, panel, 0, 0, NULL, k / CK_NF4_BLOCK, group / CK_NF4_BLOCK, steps, steps, 1,
+            panel + CK_PANEL * 4, panel, 0, NULL, k / CK_NF4_BLOCK, group / CK_NF4_BLOCK, steps, steps, 1,
             of->y != NULL ? of->y + p * CK_PANEL : NULL, of->ldy, NULL, panel + of->panels * stride, stride, 0};
         multiply_run(all, of->rows, 1, 1, sums + p * CK_PANEL);
     }

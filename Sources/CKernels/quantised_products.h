@@ -5,11 +5,11 @@
 //   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
 //   CHAINED: whether steps are multiplied in chains (see `internal.h`);
 //   QUANTISED_PANELS, QUANTISED_ROWS: panels and rows of a register tile;
-//   weight_t: type of a decoded weight; CODE_LIMIT: the largest NF4 value;
+//   CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
 //   NF4_ROWS: rows of a tile of NF4; pack_codes(...): the order of codes in a block;
-//   DECODES_IN_TILES: 0, and decode_nf4(...) makes weights of a block of codes; or 1, and nf4_panels(...), declared
-//   below.
+//   DECODES_IN_TILES: 0, and decode_nf4(...) makes weights, of type weight_t, of a block of codes; or 1, and
+//   nf4_panels(...), declared below.
 
 #include "quantised_panels.h"
 
@@ -24,8 +24,8 @@ typedef struct run {
     ptrdiff_t stride;
     /// Weights in the form that products read, and their scales by unit (NF4).
     const char *weights, *weight_scales;
-    /// Bytes from panel to panel of both.
-    size_t weight_stride, scale_stride;
+    /// Bytes from panel to panel of the weights (CK_INT8; a run of NF4 is of one panel).
+    size_t weight_stride;
     /// CHAINED: 16 starts of sums by unit.
     const int32_t *starts;
     int32_t units, scale_units;
@@ -142,7 +142,7 @@ static void int8_panels(const product *of, float *sums) {
     const char *scales = of->panel + int8_weight_bytes(k);
     const run all = {
         of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
-        stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
+        stride, (const int32_t *)scales + CK_PANEL, groups, 1,
         (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->ldy, scales,
         of->panel + of->panels * stride, of->panels * stride, 0};
     multiply_run(all, of->rows, of->panels, 0, sums);
@@ -158,11 +158,13 @@ enum {
     DECODED_BYTES = DECODED_BLOCKS * CK_NF4_BLOCK * CK_PANEL,
 };
 
+_Static_assert(QUANTISED_PANELS == 1, "a run is decoded for one panel");
+
 static void nf4_panels(const product *of, float *sums) {
     const int32_t k = of->matrix->k, group = of->matrix->group, blocks = k / CK_NF4_BLOCK;
     const int32_t group_blocks = group / CK_NF4_BLOCK, steps = CK_NF4_BLOCK / DEPTH_STEP;
     const size_t stride = panel_bytes(CK_NF4, k, group);
-    _Alignas(64) weight_t weights[QUANTISED_PANELS * DECODED_BYTES];
+    _Alignas(64) weight_t weights[DECODED_BYTES];
     _Alignas(64) int32_t starts[CHAINED ? DECODED_BLOCKS * CK_PANEL : 1];
     // A run ends where a group does, so that its first unit starts a scale. Runs are alike in length.
     const int32_t most = DECODED_BLOCKS / group_blocks, all = ck_groups(k, group);
@@ -171,22 +173,19 @@ static void nf4_panels(const product *of, float *sums) {
         const int32_t rest = group_blocks - block % group_blocks;
         units = ck_min(blocks - block, most > 0 ? whole : ck_min(rest, DECODED_BLOCKS));
         const char *packed = of->panel + (size_t)block * NF4_BLOCK_BYTES;
-        for (int32_t p = 0; p < of->panels; p++) {
-            const uint8_t *codes = (const uint8_t *)packed + (size_t)p * stride + CK_PANEL * 4;
-            for (int32_t unit = 0; unit < units; unit++, codes += NF4_BLOCK_BYTES) {
-                decode_nf4(codes, weights + p * DECODED_BYTES + unit * CK_NF4_BLOCK * CK_PANEL);
-                for (int32_t j = 0; CHAINED && j < CK_PANEL; j++)
-                    starts[unit * CK_PANEL + j] = -CK_LIMIT_CHAIN * ((const int16_t *)(codes + NF4_CODE_BYTES))[j];
-            }
+        const uint8_t *codes = (const uint8_t *)packed + CK_PANEL * 4;
+        for (int32_t unit = 0; unit < units; unit++, codes += NF4_BLOCK_BYTES) {
+            decode_nf4(codes, weights + unit * CK_NF4_BLOCK * CK_PANEL);
+            for (int32_t j = 0; CHAINED && j < CK_PANEL; j++)
+                starts[unit * CK_PANEL + j] = -CK_LIMIT_CHAIN * ((const int16_t *)(codes + NF4_CODE_BYTES))[j];
         }
         const run part = {
             of->x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t),
             of->x + 4 * (block / group_blocks), of->x + 2 * scale_bytes(k, group) + 4 * (size_t)block, of->ldx,
-            (const char *)weights, packed, DECODED_BYTES, stride, starts, units, group_blocks, steps, steps,
+            (const char *)weights, packed, 0, starts, units, group_blocks, steps, steps,
             block == 0, block + units == blocks ? of->y : NULL, of->ldy, NULL,
-            of->panel + of->panels * (stride + (size_t)block * NF4_BLOCK_BYTES),
-            (size_t)of->panels * units * NF4_BLOCK_BYTES, 0};
-        multiply_run(part, of->rows, of->panels, 1, sums);
+            packed + stride, (size_t)units * NF4_BLOCK_BYTES, 0};
+        multiply_run(part, of->rows, 1, 1, sums);
     }
 }
 #endif

@@ -108,7 +108,7 @@ def train(model, held: dict[str, torch.nn.Parameter], bank: ParameterBank, pool:
     optimiser = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98), weight_decay=shape.decay)
     label, target = torch.from_numpy(job.label), torch.from_numpy(job.target.astype(np.float32))
     rivals = rivals_of([job], device)
-    average = [value.detach().clone() for value in held.values()]
+    average = [value.detach().clone() for value in held.values()] if settings.averaging else []
     torch.manual_seed(job.seed)
     model.train()
     for step, batch in enumerate(schedule(job, pool, whole, variants)):

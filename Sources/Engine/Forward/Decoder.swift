@@ -218,7 +218,7 @@ final class Decoder {
 
     /// `input` once all its rows are prepared.
     private func finished(_ input: LinearInput, _ layer: PackedLinear, _ count: Int) -> LinearInput {
-        if !sharesLowRank {
+        if !sharesLowRank, layer.sideProducts != nil {
             rowTiles(count, of: Self.rowsPerProductTile) { rows, _ in lowRank(rows, input, layer) }
         }
         return input

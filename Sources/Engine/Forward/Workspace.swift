@@ -38,10 +38,10 @@ final class Workspace {
         self.rows = rows
         residual = AlignedBuffer(count: rows * plan.hiddenSize)
         projections = AlignedBuffer(count: rows * (plan.querySize + 2 * plan.keyValueSize))
-        attendedStride = Self.spread(plan.querySize)
+        attendedStride = Self.spread(plan.querySize, kernels)
         attended = AlignedBuffer(count: rows * attendedStride)
         update = AlignedBuffer(count: rows * plan.hiddenSize)
-        gateStride = Self.spread(2 * plan.intermediateSize)
+        gateStride = Self.spread(2 * plan.intermediateSize, kernels)
         gates = AlignedBuffer(count: rows * gateStride)
         lowRank = AlignedBuffer(count: rows * rank)
         // A row of each part fills whole cache lines, and may be one longer to be spread.
@@ -59,9 +59,11 @@ final class Workspace {
     /// Parts of a layer's side products at most: queries, keys and values.
     private static let mostParts = 3
 
-    /// A distance between rows of `width` elements at which those of a tile do not all fall into the same sets of the
-    /// first-level cache, as they would at a multiple of its ways' size.
-    private static func spread(_ width: Int) -> Int { width % 256 == 0 ? width + 16 : width }
+    /// The distance between rows of `width` elements that the kernels keep between prepared rows of f32: those of a tile
+    /// do not all fall into the same sets of the first-level cache.
+    private static func spread(_ width: Int, _ kernels: KernelSet) -> Int {
+        kernels.table.row_bytes(Int32(CK_F32.rawValue), Int32(width), Int32(width)) / MemoryLayout<Float>.stride
+    }
 
     /// Memory for the keys and values of `positions` rows of one head.
     func treeScratch(
@@ -83,15 +85,14 @@ final class Workspace {
 
     /// The memory for `rows` rows of what each part of a layer's side products reads.
     func preparedLowRanks(_ side: SideProducts, rows: Int, kernels: KernelSet) -> [PreparedRows] {
-        let format = Int32(side.upFormat.rawValue)
         var used = 0
         return side.parts.map { part in
-            let stride = Int(kernels.table.row_bytes(format, Int32(part.rank), Int32(part.rank)))
+            let stride = Int(kernels.table.row_bytes(part.up.format, Int32(part.rank), Int32(part.rank)))
             defer { used += rows * stride }
             precondition(used + rows * stride <= preparedLowRank.count)
             return PreparedRows(
-                pointer: UnsafeMutableRawPointer(preparedLowRank.pointer) + used, stride: stride, format: format,
-                group: Int32(part.rank))
+                pointer: UnsafeMutableRawPointer(preparedLowRank.pointer) + used, stride: stride,
+                format: part.up.format, group: Int32(part.rank))
         }
     }
 

@@ -23,8 +23,6 @@ struct SideProducts: @unchecked Sendable {
     let parts: [Part]
     /// Of all parts together.
     let rank: Int
-    /// The format of B and of the rows of A x that it multiplies.
-    let upFormat: ck_format
 
     private let data: [AlignedBuffer<UInt8>]
 
@@ -36,7 +34,6 @@ struct SideProducts: @unchecked Sendable {
     ) throws(EngineError) {
         let columns = updates[0].update.columns
         rank = updates.reduce(0) { $0 + $1.update.rank }
-        upFormat = Self.upFormat(kernels)
         let downData: AlignedBuffer<UInt8>
         (down, downData) = try Self.pack(
             updates.flatMap { $0.update.a }, rows: rank, columns: columns, CK_INT8, min(group, columns), kernels,
@@ -44,8 +41,8 @@ struct SideProducts: @unchecked Sendable {
         var data = [downData], parts: [Part] = []
         for (update, firstOutput) in updates {
             let (up, upData) = try Self.pack(
-                update.b.map { $0 * update.scale }, rows: update.rows, columns: update.rank, upFormat, update.rank,
-                kernels, arena)
+                update.b.map { $0 * update.scale }, rows: update.rows, columns: update.rank, Self.upFormat(kernels),
+                update.rank, kernels, arena)
             data.append(upData)
             parts.append(Part(up: up, firstOutput: firstOutput, rank: update.rank))
         }
@@ -53,7 +50,7 @@ struct SideProducts: @unchecked Sendable {
         self.parts = parts
     }
 
-    /// The format of B with these kernels.
+    /// The format of B, and of the rows of A x that it multiplies, with these kernels.
     static func upFormat(_ kernels: KernelSet) -> ck_format { kernels.table.multiplies_bf16 != 0 ? CK_BF16 : CK_F32 }
 
     private static func pack(

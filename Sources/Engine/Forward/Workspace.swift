@@ -59,8 +59,8 @@ final class Workspace {
     /// Parts of a layer's side products at most: queries, keys and values.
     private static let mostParts = 3
 
-    /// The distance between rows of `width` elements that the kernels keep between prepared rows of f32: those of a tile
-    /// do not all fall into the same sets of the first-level cache.
+    /// The distance that the kernels keep between prepared rows of f32 of `width` elements: those of a tile do not all
+    /// fall into the same sets of the first-level cache.
     private static func spread(_ width: Int, _ kernels: KernelSet) -> Int {
         kernels.table.row_bytes(Int32(CK_F32.rawValue), Int32(width), Int32(width)) / MemoryLayout<Float>.stride
     }

@@ -86,11 +86,24 @@ class Proxy:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
+        """Starts HAProxy and waits until it answers on its socket, which it makes some time after its start."""
         program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
         if not program:
             raise SystemExit("rolling: install haproxy")
         self.process = subprocess.Popen([program, "-db", "-f", str(ROOT / "deploy/haproxy/haproxy.cfg")],
                                         env=self.environment, stdout=subprocess.DEVNULL)
+        begun = time.monotonic()
+        while True:
+            try:
+                self.statuses()
+                return
+            except (FileNotFoundError, ConnectionRefusedError):
+                status = self.process.poll()
+                if status is not None:
+                    raise SystemExit(f"rolling: HAProxy ended with status {status} as it started")
+                if time.monotonic() - begun > 30:
+                    raise SystemExit("rolling: HAProxy does not answer on its socket after 30 s")
+                time.sleep(0.05)
 
     def stop(self) -> None:
         if self.process:
@@ -129,7 +142,6 @@ async def roll(options: argparse.Namespace, folder: pathlib.Path) -> dict:
             for replica in replicas:
                 await replica.wait_until_ready(client)
             proxy.start()
-            await asyncio.sleep(0.2)
             for name in NAMES:
                 await proxy.wait_until_up(name)
             requests = load.Load(proxy.port, options.rate)

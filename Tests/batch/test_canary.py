@@ -79,7 +79,6 @@ def canary(tmp_path, intentd, models):
             for replica in replicas:
                 await replica.wait_until_ready(client)
             proxy.start()
-            await asyncio.sleep(0.3)
             for name in rolling.NAMES:
                 await proxy.wait_until_up(name)
 

@@ -1,5 +1,6 @@
 // Attention inside one message, for every SIMD level. Included behind `float_products.h`, of whose tiles it is made:
-// scores are products with transposed keys, results are products with the values as they lie.
+// scores are products with transposed keys, results are products with the values as they lie. The level also defines
+// TRANSPOSES: 1, and transpose_square(...) turns a square of elements; or 0.
 
 /// Query rows whose scores are held at once; `ck_attention_workspace` counts on it.
 enum { QUERY_ROWS = 64 };
@@ -21,17 +22,23 @@ CK_INLINE span visible(const ck_attention *a, int32_t row, int32_t length) {
 /// Keys in panels of 16: [head_dim][16], zeros behind the last.
 static void transpose_keys(const float *k, ptrdiff_t ldk, int32_t length, int32_t size, float *target) {
     for (int32_t first = 0; first < length; first += CK_PANEL, target += (size_t)size * CK_PANEL) {
-        int32_t count = ck_min(CK_PANEL, length - first);
+        const int32_t count = ck_min(CK_PANEL, length - first);
+        int32_t done = 0;
+#if TRANSPOSES
+        for (; done + CK_PANEL <= size; done += CK_PANEL)
+            transpose_square(k + first * ldk + done, ldk, count, target + (size_t)done * CK_PANEL);
+#endif
         for (int32_t j = 0; j < CK_PANEL; j++) {
             const float *key = k + (first + j) * ldk;
-            for (int32_t e = 0; e < size; e++) target[(size_t)e * CK_PANEL + j] = j < count ? key[e] : 0;
+            for (int32_t e = done; e < size; e++) target[(size_t)e * CK_PANEL + j] = j < count ? key[e] : 0;
         }
     }
 }
 
-/// Turns the scores of one row into weights that sum to the returned total; zero where the row does not see, inside
-/// [all.low, all.high). Lanes are counted from the message's start, so the order of the sum is the row's own.
-static float soften(float *scores, span own, span all, float scale) {
+/// Turns the scores of one row, times `scale` logarithms to the base 2, into weights that sum to 1; zero where the row
+/// does not see, inside [all.low, all.high). Lanes are counted from the message's start, so the order of the sum is the
+/// row's own.
+static void soften(float *scores, span own, span all, float scale) {
     int32_t low = own.low / V_WIDTH * V_WIDTH, high = (own.high + V_WIDTH - 1) / V_WIDTH * V_WIDTH;
     vf top = v_set1(-INFINITY), factor = v_set1(scale), total = v_zero();
     for (int32_t j = low; j < high; j += V_WIDTH) v_store(scores + j, v_mul(v_load(scores + j), factor));
@@ -40,13 +47,14 @@ static float soften(float *scores, span own, span all, float scale) {
     for (int32_t j = low; j < high; j += V_WIDTH) top = v_max(top, v_load(scores + j));
     vf largest = v_set1(v_largest(top));
     for (int32_t j = low; j < high; j += V_WIDTH) {
-        vf weight = v_exp(v_sub(v_load(scores + j), largest));
+        vf weight = v_exp2(v_sub(v_load(scores + j), largest));
         v_store(scores + j, weight);
         total = v_add(total, weight);
     }
+    const vf inverse = v_set1(1 / v_sum(total));
+    for (int32_t j = low; j < high; j += V_WIDTH) v_store(scores + j, v_mul(v_load(scores + j), inverse));
     for (int32_t j = all.low; j < own.low; j++) scores[j] = 0;
     for (int32_t j = own.high; j < all.high; j++) scores[j] = 0;
-    return v_sum(total);
 }
 
 /// What a tile of rows sees together.
@@ -54,27 +62,25 @@ CK_INLINE span visible_together(const ck_attention *a, int32_t first, int32_t co
     return (span){visible(a, first, length).low, visible(a, first + count - 1, length).high};
 }
 
-/// Results of `count` rows (at most TILE_ROWS) from their weights; `totals` are the weights' sums.
+/// Results of `count` rows (at most TILE_ROWS) from their weights.
 static void weigh_values(
-    int32_t count, span all, const float *weights, ptrdiff_t ldw, const float *totals, const float *v, ptrdiff_t ldv,
-    int32_t size, float *out, ptrdiff_t ldo) {
-    _Alignas(64) float sums[TILE_ROWS * CK_PANEL];
+    int32_t count, span all, const float *weights, ptrdiff_t ldw, const float *v, ptrdiff_t ldv, int32_t size,
+    float *out, ptrdiff_t ldo) {
+    const int32_t k = all.high - all.low;
+    weights += all.low;
+    v += all.low * ldv;
     int32_t e = 0;
-    for (; e + CK_PANEL <= size; e += CK_PANEL) {
-        float_rows(
-            count, all.high - all.low, weights + all.low, ldw, v + all.low * ldv + e, ldv, sums, CK_PANEL, FRESH,
-            NULL);
-        for (int32_t r = 0; r < count; r++) {
-            for (int32_t i = 0; i < CK_PANEL; i += V_WIDTH)
-                v_store(out + r * ldo + e + i, v_div(v_load(sums + r * CK_PANEL + i), v_set1(totals[r])));
-        }
-    }
+    for (; count <= WIDE_ROWS && e + FLOAT_PANELS * CK_PANEL <= size; e += FLOAT_PANELS * CK_PANEL)
+        float_wide(
+            count, 0, k, (const char *)weights, ldw * 4, (const char *)(v + e), ldv * 4, CK_PANEL * 4, out + e, ldo,
+            FRESH, NULL);
+    for (; e + CK_PANEL <= size; e += CK_PANEL)
+        float_rows(count, k, weights, ldw, v + e, ldv, out + e, ldo, FRESH, NULL);
     for (; e < size; e++) {
         for (int32_t r = 0; r < count; r++) {
             float sum = 0;
-            for (int32_t j = all.low; j < all.high; j++)
-                sum = __builtin_fmaf(weights[r * ldw + j], v[j * ldv + e], sum);
-            out[r * ldo + e] = sum / totals[r];
+            for (int32_t j = 0; j < k; j++) sum = __builtin_fmaf(weights[r * ldw + j], v[j * ldv + e], sum);
+            out[r * ldo + e] = sum;
         }
     }
 }
@@ -83,27 +89,23 @@ static void weigh_values(
 static void attend_rows(
     const ck_attention *a, int32_t start, int32_t length, int32_t head, int32_t kv_head, int32_t first, int32_t last,
     const float *keys, float *scores) {
-    const int32_t size = a->head_dim;
+    const int32_t size = a->head_dim, rows = last - first;
     const ptrdiff_t lds = (ptrdiff_t)ck_round_up((size_t)length, CK_PANEL);
     const float *q = a->q + start * a->ldq + (ptrdiff_t)head * size;
-    for (int32_t panel = 0; panel < length; panel += CK_PANEL) {
-        for (int32_t row = first; row < last; row += TILE_ROWS) {
-            int32_t count = ck_min(TILE_ROWS, last - row);
-            span all = visible_together(a, row, count, length);
-            if (panel >= all.high || panel + CK_PANEL <= all.low) continue;
+    // Tiles of about equally many rows: a single row waits for each of its sums.
+    const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    for (int32_t tile = 0; tile < tiles; tile++) {
+        const int32_t row = first + rows * tile / tiles, count = first + rows * (tile + 1) / tiles - row;
+        const span all = visible_together(a, row, count, length);
+        float *weights = scores + (row - first) * lds;
+        for (int32_t panel = all.low / CK_PANEL * CK_PANEL; panel < all.high; panel += CK_PANEL)
             float_rows(
-                count, size, q + row * a->ldq, a->ldq, keys + (size_t)panel * size, CK_PANEL,
-                scores + (row - first) * lds + panel, lds, FRESH, NULL);
-        }
-    }
-    for (int32_t row = first; row < last; row += TILE_ROWS) {
-        int32_t count = ck_min(TILE_ROWS, last - row);
-        span all = visible_together(a, row, count, length);
-        float totals[TILE_ROWS], *weights = scores + (row - first) * lds;
+                count, size, q + row * a->ldq, a->ldq, keys + (size_t)panel * size, CK_PANEL, weights + panel, lds,
+                FRESH, NULL);
         for (int32_t r = 0; r < count; r++)
-            totals[r] = soften(weights + r * lds, visible(a, row + r, length), all, a->scale);
+            soften(weights + r * lds, visible(a, row + r, length), all, a->scale * LOG2_E);
         weigh_values(
-            count, all, weights, lds, totals, a->v + start * a->ldv + (ptrdiff_t)kv_head * size, a->ldv, size,
+            count, all, weights, lds, a->v + start * a->ldv + (ptrdiff_t)kv_head * size, a->ldv, size,
             a->out + (start + row) * a->ldo + (ptrdiff_t)head * size, a->ldo);
     }
 }

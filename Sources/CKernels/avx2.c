@@ -39,8 +39,6 @@ CK_INLINE vf v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 /// a * b + c
 CK_INLINE vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 CK_INLINE vf v_add_product(vf a, vf b, vf c) { return v_fma(a, b, c); }
-/// c - a * b
-CK_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 /// Both return b if either is NaN.
 CK_INLINE vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 CK_INLINE vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
@@ -71,9 +69,17 @@ CK_INLINE float v_largest(vf x) {
 CK_INLINE vi v_round(vf x) { return _mm256_cvtps_epi32(x); }
 CK_INLINE vf v_from_int(vi x) { return _mm256_cvtepi32_ps(x); }
 
-/// 2^n for n in -126...127; 0 for -127, infinity for 128.
-CK_INLINE vf v_power_of_two(vi n) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+/// x less the nearest integer n, x held in -127...128. The operand order keeps NaN.
+CK_INLINE vf v_split(vf x, vf *n) {
+    x = v_min(v_set1(128), v_max(v_set1(-127), x));
+    *n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT);
+    return v_sub(x, *n);
+}
+
+/// y 2^n for a whole n; 0 for -127, infinite for 128.
+CK_INLINE vf v_scale(vf y, vf n) {
+    const vi exponent = _mm256_add_epi32(v_round(n), _mm256_set1_epi32(127));
+    return v_mul(y, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
 }
 
 CK_INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
@@ -96,6 +102,7 @@ CK_INLINE uint32_t vi_largest(vi x) {
 
 #define ACTIVATION_LIMIT CK_LIMIT_CHAIN
 #define SUMS 0
+#define STORES_BLOCKS 0
 typedef uint8_t value_t;
 #define BF16_PAIRS 0
 enum { BF16_BYTES = 4 };
@@ -138,6 +145,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 #include "float_products.h"
 
+#define TRANSPOSES 0
 #include "attention.h"
 
 typedef int8_t weight_t;

@@ -38,8 +38,6 @@ CK_INLINE vf v_add_product(vf a, vf b, vf c) {
     return c;
 #endif
 }
-/// c - a * b
-CK_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 /// Both return b if either is NaN.
 CK_INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 CK_INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
@@ -73,10 +71,14 @@ CK_INLINE float v_largest(vf x) {
 CK_INLINE vi v_round(vf x) { return _mm512_cvtps_epi32(x); }
 CK_INLINE vf v_from_int(vi x) { return _mm512_cvtepi32_ps(x); }
 
-/// 2^n for n in -126...127; 0 for -127, infinity for 128.
-CK_INLINE vf v_power_of_two(vi n) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+/// x less the nearest integer n; 0 for an infinite x.
+CK_INLINE vf v_split(vf x, vf *n) {
+    *n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
+    return _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT);
 }
+
+/// y 2^n for a whole n.
+CK_INLINE vf v_scale(vf y, vf n) { return _mm512_scalef_ps(y, n); }
 
 CK_INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
 CK_INLINE vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
@@ -100,6 +102,18 @@ enum { BF16_BYTES = BF16_PAIRS ? 2 : 4 };
 
 CK_INLINE void store_values(value_t *target, vi values) {
     _mm_storeu_si128((__m128i *)target, _mm512_cvtepi32_epi8(values));
+}
+
+#define STORES_BLOCKS 1
+/// A block of 64 values in four vectors; returns the sums of fours.
+CK_INLINE vi store_block(value_t *target, const vi values[4]) {
+    // Packing goes lane by lane: it leaves 4 values of each vector in turn.
+    const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const vi mixed = _mm512_packs_epi16(
+        _mm512_packs_epi32(values[0], values[1]), _mm512_packs_epi32(values[2], values[3]));
+    const vi bytes = _mm512_permutexvar_epi32(order, mixed);
+    _mm512_storeu_si512(target, bytes);
+    return _mm512_dpbusd_epi32(vi_zero(), _mm512_set1_epi8(1), bytes);
 }
 
 CK_INLINE void store_bf16(void *target, vf values) {
@@ -149,6 +163,34 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 #endif
 
 #include "float_products.h"
+
+#define TRANSPOSES 1
+/// Turns CK_PANEL elements of `count` rows (at most as many) into [elements][CK_PANEL rows], zeros behind the last row.
+CK_INLINE void transpose_square(const float *x, ptrdiff_t ldx, int32_t count, float *target) {
+    vf rows[16], pairs[16], fours[16];
+    CK_UNROLL for (int r = 0; r < 16; r++) rows[r] = r < count ? v_load(x + r * ldx) : v_zero();
+    // In each lane of 128 bits: first two rows' elements side by side, then four rows'.
+    CK_UNROLL for (int r = 0; r < 16; r += 2) {
+        pairs[r] = _mm512_unpacklo_ps(rows[r], rows[r + 1]);
+        pairs[r + 1] = _mm512_unpackhi_ps(rows[r], rows[r + 1]);
+    }
+    CK_UNROLL for (int r = 0; r < 16; r++) {
+        const int first = r / 4 * 4 + r % 4 / 2;
+        const __m512d low = _mm512_castps_pd(pairs[first]), high = _mm512_castps_pd(pairs[first + 2]);
+        fours[r] = _mm512_castpd_ps(r % 2 == 0 ? _mm512_unpacklo_pd(low, high) : _mm512_unpackhi_pd(low, high));
+    }
+    // Lane l of fours[4 q + e] is element 4 l + e of rows 4 q on.
+    CK_UNROLL for (int e = 0; e < 4; e++) {
+        const vf a = _mm512_shuffle_f32x4(fours[e], fours[4 + e], 0x44);
+        const vf b = _mm512_shuffle_f32x4(fours[8 + e], fours[12 + e], 0x44);
+        const vf c = _mm512_shuffle_f32x4(fours[e], fours[4 + e], 0xee);
+        const vf d = _mm512_shuffle_f32x4(fours[8 + e], fours[12 + e], 0xee);
+        v_store(target + e * CK_PANEL, _mm512_shuffle_f32x4(a, b, 0x88));
+        v_store(target + (4 + e) * CK_PANEL, _mm512_shuffle_f32x4(a, b, 0xdd));
+        v_store(target + (8 + e) * CK_PANEL, _mm512_shuffle_f32x4(c, d, 0x88));
+        v_store(target + (12 + e) * CK_PANEL, _mm512_shuffle_f32x4(c, d, 0xdd));
+    }
+}
 
 #include "attention.h"
 

@@ -143,14 +143,14 @@ static void bf16_rows(
 #undef CASE
 }
 
-/// FLOAT_PANELS panels, up to WIDE_ROWS rows.
+/// FLOAT_PANELS panels, up to WIDE_ROWS rows; all distances but `ldc` in bytes, `ldb` as in `float_tile`.
 static void float_wide(
-    int rows, int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b, size_t panel_stride, float *c,
-    ptrdiff_t ldc, tile_sums from, const float *begun) {
+    int rows, int bf16, int32_t k, const char *a, ptrdiff_t lda, const char *b, ptrdiff_t ldb, size_t panel_stride,
+    float *c, ptrdiff_t ldc, tile_sums from, const float *begun) {
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
         if (bf16) float_tile(ROWS, FLOAT_PANELS, 1, k, a, lda, b, 0, panel_stride, c, ldc, from, begun);               \
-        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, CK_PANEL * 4, panel_stride, c, ldc, from, begun);         \
+        else float_tile(ROWS, FLOAT_PANELS, 0, k, a, lda, b, ldb, panel_stride, c, ldc, from, begun);                  \
         break;
     switch (rows) { WIDE_CASES }
 #undef CASE
@@ -226,7 +226,7 @@ static void float_chunk(
             const float *begun = sums + row * BEGUN_STRIDE;
             float *c = (last ? y : sums) + row * ldc;
             if (size <= WIDE_ROWS && panels == FLOAT_PANELS) {
-                float_wide(size, bf16, inputs, values, lda, weights, stride, c, ldc, from, begun);
+                float_wide(size, bf16, inputs, values, lda, weights, CK_PANEL * 4, stride, c, ldc, from, begun);
                 continue;
             }
             for (int32_t p = 0; p < panels; p++, c += CK_PANEL, begun += CK_PANEL) {

@@ -36,8 +36,6 @@ CK_INLINE vf v_div(vf a, vf b) { return vdivq_f32(a, b); }
 /// a * b + c
 CK_INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 CK_INLINE vf v_add_product(vf a, vf b, vf c) { return v_fma(a, b, c); }
-/// c - a * b
-CK_INLINE vf v_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 /// Both return NaN if either is NaN.
 CK_INLINE vf v_max(vf a, vf b) { return vmaxq_f32(a, b); }
 CK_INLINE vf v_min(vf a, vf b) { return vminq_f32(a, b); }
@@ -66,9 +64,17 @@ CK_INLINE float v_largest(vf x) { return vmaxvq_f32(x); }
 CK_INLINE vi v_round(vf x) { return vcvtnq_s32_f32(x); }
 CK_INLINE vf v_from_int(vi x) { return vcvtq_f32_s32(x); }
 
-/// 2^n for n in -126...127; 0 for -127, infinity for 128.
-CK_INLINE vf v_power_of_two(vi n) {
-    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+/// x less the nearest integer n, x held in -127...128.
+CK_INLINE vf v_split(vf x, vf *n) {
+    x = v_min(v_set1(128), v_max(v_set1(-127), x));
+    *n = vrndnq_f32(x);
+    return v_sub(x, *n);
+}
+
+/// y 2^n for a whole n; 0 for -127, infinite for 128.
+CK_INLINE vf v_scale(vf y, vf n) {
+    const vi exponent = vaddq_s32(v_round(n), vdupq_n_s32(127));
+    return v_mul(y, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)));
 }
 
 CK_INLINE vi vi_zero(void) { return vdupq_n_s32(0); }
@@ -86,6 +92,7 @@ CK_INLINE vi v_magnitude(vf x) { return vi_and(vreinterpretq_s32_f32(x), vdupq_n
 
 #define ACTIVATION_LIMIT CK_LIMIT_BYTE
 #define SUMS 0
+#define STORES_BLOCKS 0
 typedef int8_t value_t;
 #define BF16_PAIRS 0
 enum { BF16_BYTES = 4 };
@@ -124,6 +131,7 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 #include "float_products.h"
 
+#define TRANSPOSES 0
 #include "attention.h"
 
 typedef int8_t weight_t;

@@ -2,6 +2,7 @@
 // `vector_math.h`. The level also defines:
 //   ACTIVATION_LIMIT, SUMS (whether prepared rows hold sums of their values), value_t (type of a quantised value),
 //   store_values(value_t *target, vi values): narrows and stores V_WIDTH values,
+//   STORES_BLOCKS: 1, and store_block(...) does that with 64 values; or 0,
 //   BF16_BYTES (bytes of a prepared bf16 value), store_bf16(void *target, vf values): rounds and stores V_WIDTH values.
 
 // MARK: Layout of a quantised row: scales; with SUMS, values' sums by group and by block of 64; values
@@ -34,46 +35,69 @@ static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
 
 // MARK: Preparing
 
-/// Quantises `count` inputs from `start` on: one whole group. Fills up to whole vectors with zeros.
+/// Quantises at most CK_NF4_BLOCK inputs. Fills up to a whole vector with zeros. Returns the values' sum with SUMS.
+CK_INLINE int32_t quantise_block(const float *x, int32_t count, vf factor, value_t *target) {
+#if STORES_BLOCKS
+    if (count == CK_NF4_BLOCK) {
+        vi values[CK_NF4_BLOCK / V_WIDTH];
+        CK_UNROLL for (int i = 0; i < CK_NF4_BLOCK / V_WIDTH; i++)
+            values[i] = v_round(v_mul(v_load(x + i * V_WIDTH), factor));
+        return vi_sum(store_block(target, values));
+    }
+#endif
+#if SUMS
+    vi sum = vi_zero();
+#endif
+    for (int32_t i = 0; i < count; i += V_WIDTH) {
+        const vf part = i + V_WIDTH <= count ? v_load(x + i) : v_load_part(x + i, count - i);
+        const vi values = v_round(v_mul(part, factor));
+        store_values(target + i, values);
+#if SUMS
+        sum = vi_add(sum, values);
+#endif
+    }
+#if SUMS
+    return vi_sum(sum);
+#else
+    return 0;
+#endif
+}
+
+/// Quantises one whole group, of which `x` is the first of `count` inputs.
 CK_INLINE void quantise_group(
-    int32_t k, int32_t group, const float *x, int32_t start, int32_t count, char *restrict target) {
+    int32_t k, int32_t group, const float *x, int32_t index, int32_t count, char *restrict target) {
     vi largest = vi_zero();
     int32_t i = 0;
     for (; i + V_WIDTH <= count; i += V_WIDTH) largest = vi_max(largest, v_magnitude(v_load(x + i)));
     if (i < count) largest = vi_max(largest, v_magnitude(v_load_part(x + i, count - i)));
     float scale, inverse;
     ck_scale(vi_largest(largest), ACTIVATION_LIMIT, &scale, &inverse);
-    ((float *)target)[start / group] = scale;
-    value_t *values = (value_t *)(target + value_offset(k, group)) + start;
-    // With a reciprocal of 0 even NaN and infinity have to become 0.
-    vf factor = v_set1(inverse);
-    vi keep = vi_set1(inverse == 0 ? 0 : -1);
-#if SUMS
-    int32_t *sums = (int32_t *)(target + scale_bytes(k, group)), total = 0;
-    int32_t *block_sums = (int32_t *)(target + 2 * scale_bytes(k, group));
-    for (int32_t block = 0; block < count; block += CK_NF4_BLOCK) {
-        vi sum = vi_zero();
-        int32_t end = ck_min(count, block + CK_NF4_BLOCK);
-        for (i = block; i < end; i += V_WIDTH) {
-            vf part = i + V_WIDTH <= end ? v_load(x + i) : v_load_part(x + i, end - i);
-            vi rounded = vi_and(v_round(v_mul(part, factor)), keep);
-            store_values(values + i, rounded);
-            sum = vi_add(sum, rounded);
-        }
-        int32_t value = vi_sum(sum);
-        total += value;
-        block_sums[(start + block) / CK_NF4_BLOCK] = -128 * value;
+    ((float *)target)[index] = scale;
+    if (inverse == 0) {
+        // Even NaN and infinity have to become 0. A jump and not a choice, so that no load waits for the scale.
+        static const float zeros[CK_MAX_GROUP];
+        x = zeros;
+        CK_OPAQUE(x);
     }
-    sums[start / group] = -128 * total;
+    const int32_t start = index * group;
+    value_t *values = (value_t *)(target + value_offset(k, group)) + start;
+    int32_t total = 0;
+    for (int32_t block = 0; block < count; block += CK_NF4_BLOCK) {
+        const int32_t size = ck_min(CK_NF4_BLOCK, count - block);
+        const int32_t sum = quantise_block(x + block, size, v_set1(inverse), values + block);
+        total += sum;
+#if SUMS
+        ((int32_t *)(target + 2 * scale_bytes(k, group)))[(start + block) / CK_NF4_BLOCK] = -128 * sum;
+#endif
+    }
+#if SUMS
+    ((int32_t *)(target + scale_bytes(k, group)))[index] = -128 * total;
 #else
-    for (i = 0; i + V_WIDTH <= count; i += V_WIDTH)
-        store_values(values + i, vi_and(v_round(v_mul(v_load(x + i), factor)), keep));
-    if (i < count)
-        store_values(values + i, vi_and(v_round(v_mul(v_load_part(x + i, count - i), factor)), keep));
+    (void)total;
 #endif
 }
 
-/// Prepares `count` inputs from `start` on: one group where the format has groups.
+/// Prepares `count` inputs from `start` on: whole groups where the format has groups.
 CK_INLINE void prepare_part(
     int32_t format, int32_t k, int32_t group, const float *x, int32_t start, int32_t count, char *restrict target) {
     if (format == CK_F32) {
@@ -84,41 +108,46 @@ CK_INLINE void prepare_part(
         for (; i + V_WIDTH <= count; i += V_WIDTH) store_bf16(values + (size_t)i * BF16_BYTES, v_load(x + i));
         if (i < count) store_bf16(values + (size_t)i * BF16_BYTES, v_load_part(x + i, count - i));
     } else {
-        quantise_group(k, group, x, start, count, target);
+        int32_t index = start / group;
+        for (int32_t i = 0; i < count; i += group, index++)
+            quantise_group(k, group, x + i, index, ck_min(group, count - i), target);
     }
 }
 
-/// Inputs that are prepared at a time.
+/// Elements that are computed before they are prepared: many groups, since the first of a group waits for its last.
+enum { PART_SIZE = 2048 };
+_Static_assert(CK_MAX_GROUP <= PART_SIZE, "a part holds a group");
+
+/// The same, in whole groups.
 CK_INLINE int32_t part_size(int32_t format, int32_t group) {
-    return format == CK_INT8 || format == CK_NF4 ? group : CK_MAX_GROUP;
+    return format == CK_INT8 || format == CK_NF4 ? PART_SIZE / group * group : PART_SIZE;
 }
 
 static void prepare(
     int32_t format, int32_t k, int32_t group, const float *x, ptrdiff_t ldx, void *target, ptrdiff_t ldtarget,
     int32_t rows) {
-    int32_t step = part_size(format, group);
-    for (int32_t row = 0; row < rows; row++, x += ldx, target = (char *)target + ldtarget) {
-        for (int32_t start = 0; start < k; start += step)
-            prepare_part(format, k, group, x + start, start, ck_min(step, k - start), target);
-    }
+    for (int32_t row = 0; row < rows; row++, x += ldx, target = (char *)target + ldtarget)
+        prepare_part(format, k, group, x, 0, k, target);
 }
 
 // MARK: RMSNorm
 
-/// 1 / sqrt(mean(x^2) + epsilon): squares in two vectors of lanes, then a fixed tree.
+/// 1 / sqrt(mean(x^2) + epsilon): squares in four vectors of lanes, then a fixed tree.
 CK_INLINE float norm_scale(const float *x, int32_t width, float epsilon) {
-    vf even = v_zero(), odd = v_zero();
+    vf sums[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
     int32_t i = 0;
-    for (; i + 2 * V_WIDTH <= width; i += 2 * V_WIDTH) {
-        vf a = v_load(x + i), b = v_load(x + i + V_WIDTH);
-        even = v_fma(a, a, even);
-        odd = v_fma(b, b, odd);
+    for (; i + 4 * V_WIDTH <= width; i += 4 * V_WIDTH) {
+        CK_UNROLL for (int j = 0; j < 4; j++) {
+            const vf part = v_load(x + i + j * V_WIDTH);
+            sums[j] = v_fma(part, part, sums[j]);
+        }
     }
     for (; i < width; i += V_WIDTH) {
-        vf a = v_load_part(x + i, ck_min(V_WIDTH, width - i));
-        even = v_fma(a, a, even);
+        const vf part = v_load_part(x + i, ck_min(V_WIDTH, width - i));
+        sums[0] = v_fma(part, part, sums[0]);
     }
-    return 1 / sqrtf(v_sum(v_add(even, odd)) / (float)width + epsilon);
+    const vf sum = v_add(v_add(sums[0], sums[1]), v_add(sums[2], sums[3]));
+    return 1 / sqrtf(v_sum(sum) / (float)width + epsilon);
 }
 
 CK_INLINE vf normalised(vf x, vf scale, vf weight, vf offset) {
@@ -151,7 +180,7 @@ static void rmsnorm(
 static void rmsnorm_prepare(
     int32_t format, int32_t group, const float *x, ptrdiff_t ldx, const float *weight, int32_t width, float epsilon,
     int32_t flags, void *target, ptrdiff_t ldtarget, int32_t rows) {
-    float values[CK_MAX_GROUP];
+    _Alignas(64) float values[PART_SIZE];
     int32_t step = part_size(format, group);
     for (int32_t row = 0; row < rows; row++, x += ldx, target = (char *)target + ldtarget) {
         float scale = norm_scale(x, width, epsilon);
@@ -216,7 +245,7 @@ static void gated(
 static void gated_prepare(
     int32_t format, int32_t group, int32_t kind, const float *gate, ptrdiff_t ldgate, const float *up,
     ptrdiff_t ldup, int32_t width, void *target, ptrdiff_t ldtarget, int32_t rows) {
-    float values[CK_MAX_GROUP];
+    _Alignas(64) float values[PART_SIZE];
     int32_t step = part_size(format, group);
     for (int32_t row = 0; row < rows; row++, gate += ldgate, up += ldup, target = (char *)target + ldtarget) {
         for (int32_t start = 0; start < width; start += step) {

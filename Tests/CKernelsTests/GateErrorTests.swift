@@ -20,7 +20,7 @@ struct GateErrorTests {
                     #expect(error <= 1e-34, "of \(value)")
                     continue
                 }
-                worst = max(worst, error / abs(want) / (gate == CK_SWIGLU ? 1 : 1 + abs(t)))
+                worst = max(worst, error / abs(want) / (1 + abs(t)))
             }
         }
         #expect(worst < 2.5e-7)

@@ -341,8 +341,13 @@ static void check_rows(const ck_kernels *t) {
                 memset(fused, 0, bytes * ROWS), memset(separate, 0, bytes * ROWS);
                 t->gated(CK_GEGLU_TANH, x, STRIDE, y, STRIDE, width, a, STRIDE, ROWS);
                 t->prepare(format, width, group, a, STRIDE, separate, (ptrdiff_t)bytes, ROWS);
+                // In two runs of elements.
+                const int32_t cut = width / 2 / group * group;
                 t->gated_prepare(
-                    format, group, CK_GEGLU_TANH, x, STRIDE, y, STRIDE, width, fused, (ptrdiff_t)bytes, ROWS);
+                    format, group, CK_GEGLU_TANH, x, STRIDE, y, STRIDE, width, 0, cut, fused, (ptrdiff_t)bytes, ROWS);
+                t->gated_prepare(
+                    format, group, CK_GEGLU_TANH, x + cut, STRIDE, y + cut, STRIDE, width, cut, width, fused,
+                    (ptrdiff_t)bytes, ROWS);
                 expect(memcmp(fused, separate, bytes * ROWS) == 0 || kind == INFINITE, "%s gated_prepare %s %d %s",
                        t->name, format_name(format), width, kind_names[kind]);
                 free(fused), free(separate);

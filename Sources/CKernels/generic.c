@@ -229,23 +229,23 @@ static void prepare_row(int32_t format, int32_t k, int32_t group, const float *x
         float epsilon, int32_t flags, void *target, ptrdiff_t ldtarget, int32_t rows) {                                \
         for (int32_t row = 0; row < rows; row++, x += ldx, target = (char *)target + ldtarget) {                       \
             float scale = norm_scale(x, width, epsilon);                                                               \
-            EACH_GROUP(LIMIT, normalised(x, scale, weight, flags, i))                                                  \
+            EACH_GROUP(LIMIT, 0, width, normalised(x, scale, weight, flags, i))                                        \
         }                                                                                                              \
     }                                                                                                                  \
     static void gated_prepare##NAME(                                                                                   \
         int32_t format, int32_t group, int32_t kind, const float *gate, ptrdiff_t ldgate, const float *up,             \
-        ptrdiff_t ldup, int32_t width, void *target, ptrdiff_t ldtarget, int32_t rows) {                               \
+        ptrdiff_t ldup, int32_t width, int32_t first, int32_t last, void *target, ptrdiff_t ldtarget, int32_t rows) {  \
         for (int32_t row = 0; row < rows; row++, gate += ldgate, up += ldup, target = (char *)target + ldtarget)       \
-            EACH_GROUP(LIMIT, activated(kind, gate[i]) * up[i])                                                        \
+            EACH_GROUP(LIMIT, first, last, activated(kind, gate[i - first]) * up[i - first])                           \
     }
 
-/// Computes a row group by group and prepares each at once.
-#define EACH_GROUP(LIMIT, ELEMENT)                                                                                     \
+/// Computes elements [FIRST, LAST) of a row group by group and prepares each at once.
+#define EACH_GROUP(LIMIT, FIRST, LAST, ELEMENT)                                                                        \
     {                                                                                                                  \
         int32_t step = format == CK_INT8 || format == CK_NF4 ? group : CK_MAX_GROUP;                                   \
-        for (int32_t start = 0; start < width; start += step) {                                                        \
+        for (int32_t start = FIRST; start < LAST; start += step) {                                                     \
             float values[CK_MAX_GROUP];                                                                                \
-            int32_t end = ck_min(width, start + step);                                                                 \
+            int32_t end = ck_min(LAST, start + step);                                                                  \
             for (int32_t i = start; i < end; i++) values[i - start] = ELEMENT;                                         \
             prepare_part(format, width, group, values, start, end, target, LIMIT);                                     \
         }                                                                                                              \

@@ -244,13 +244,13 @@ static void gated(
 
 static void gated_prepare(
     int32_t format, int32_t group, int32_t kind, const float *gate, ptrdiff_t ldgate, const float *up,
-    ptrdiff_t ldup, int32_t width, void *target, ptrdiff_t ldtarget, int32_t rows) {
+    ptrdiff_t ldup, int32_t width, int32_t first, int32_t last, void *target, ptrdiff_t ldtarget, int32_t rows) {
     _Alignas(64) float values[PART_SIZE];
     int32_t step = part_size(format, group);
     for (int32_t row = 0; row < rows; row++, gate += ldgate, up += ldup, target = (char *)target + ldtarget) {
-        for (int32_t start = 0; start < width; start += step) {
-            int32_t count = ck_min(step, width - start);
-            gate_part(kind, gate + start, up + start, count, values);
+        for (int32_t start = first; start < last; start += step) {
+            int32_t count = ck_min(step, last - start);
+            gate_part(kind, gate + start - first, up + start - first, count, values);
             prepare_part(format, width, group, values, start, count, target);
         }
     }

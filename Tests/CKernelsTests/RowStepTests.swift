@@ -84,9 +84,14 @@ struct RowStepTests {
                 for gate in [CK_GEGLU_TANH, CK_SWIGLU].map({ Int32($0.rawValue) }) {
                     table.gated(gate, x, Self.spacing, up, Self.spacing, wide, &y, Self.spacing, rows)
                     let separate = prepared { table.prepare(format, wide, group, y, Self.spacing, $0, stride, rows) }
-                    let fused = prepared {
-                        table.gated_prepare(
-                            format, group, gate, x, Self.spacing, up, Self.spacing, wide, $0, stride, rows)
+                    // In two runs of elements.
+                    let cut = width / 2 / Int(group) * Int(group)
+                    let fused = prepared { target in
+                        for (first, last) in [(0, cut), (cut, width)] {
+                            table.gated_prepare(
+                                format, group, gate, Array(x[first...]), Self.spacing, Array(up[first...]),
+                                Self.spacing, wide, Int32(first), Int32(last), target, stride, rows)
+                        }
                     }
                     #expect(separate == fused, "\(width)")
                 }

@@ -179,10 +179,11 @@ typedef struct ck_kernels {
     void (*rmsnorm_prepare)(
         int32_t format, int32_t group, const float *x, ptrdiff_t ldx, const float *weight, int32_t width,
         float epsilon, int32_t flags, void *target, ptrdiff_t ldtarget, int32_t rows);
-    /// `gated` followed by `prepare`, in one pass; the same bits as the two calls.
+    /// `gated` followed by `prepare`, in one pass, of elements [first, last) of rows of `width`, which start where
+    /// `gate` and `up` point; the same bits as the two calls. `first` is a multiple of `group`, `last` too or `width`.
     void (*gated_prepare)(
         int32_t format, int32_t group, int32_t gate_kind, const float *gate, ptrdiff_t ldgate, const float *up,
-        ptrdiff_t ldup, int32_t width, void *target, ptrdiff_t ldtarget, int32_t rows);
+        ptrdiff_t ldup, int32_t width, int32_t first, int32_t last, void *target, ptrdiff_t ldtarget, int32_t rows);
 
     // Row-wise steps in f32. Source and target may be the same rows.
 

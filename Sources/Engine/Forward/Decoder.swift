@@ -26,7 +26,7 @@ final class Decoder {
     /// Rows of one tile of row-wise steps at most.
     private static let mostRowsPerTile = 8
     /// Rows of one tile of a product: their prepared form stays in the second-level cache.
-    private static let rowsPerProductTile = 128
+    static let rowsPerProductTile = 128
 
     init(
         plan: DecoderPlan, weights: DecoderWeights, format: ck_format, group: Int, kernels: KernelSet,
@@ -113,8 +113,7 @@ final class Decoder {
     /// - Parameter input: the residual stream, normalised.
     private func feedForward(_ batch: PackedBatch, _ input: LinearInput, _ layer: DecoderLayer) {
         let count = batch.tokenCount
-        multiply(input, layer.gates, into: workspace.gates.pointer, workspace.gateStride, count)
-        let gated = gatePrepared(for: layer.down, count)
+        let gated = gatePrepared(input, layer, count)
         multiply(gated, layer.down, into: workspace.update.pointer, plan.hiddenSize, count)
     }
 
@@ -146,69 +145,107 @@ final class Decoder {
         return finished(target, layer, count)
     }
 
-    /// act(gate) * up, in the form that `layer` reads.
-    private func gatePrepared(for layer: PackedLinear, _ count: Int) -> LinearInput {
-        let width = plan.intermediateSize, stride = workspace.gateStride
+    /// act(gate) * up, in the form that `layer.down` reads. A tile multiplies its rows with some columns of both and
+    /// prepares the result while it is in the caches.
+    private func gatePrepared(_ input: LinearInput, _ layer: DecoderLayer, _ count: Int) -> LinearInput {
         let kind = Int32((plan.activation == .geluTanh ? CK_GEGLU_TANH : CK_SWIGLU).rawValue)
-        let target = linearInput(layer, count)
-        rowTiles(count) { rows, _ in
-            let gate = workspace.gates.pointer + rows.lowerBound * stride
+        let width = plan.intermediateSize, size = workspace.gateColumns, stride = workspace.gateStride
+        let target = linearInput(layer.down, count, gated: true)
+        let columnBlocks = (width + size - 1) / size
+        productTiles(count, columnBlocks: columnBlocks) { rows, block, thread in
+            let columns = block * size..<min(width, (block + 1) * size)
+            let gate = workspace.gates[thread].pointer, up = gate + columns.count
+            if columnBlocks == 1 {
+                multiply(input, layer.gates, rows, outputs: 0..<2 * width, into: gate, stride)
+            } else {
+                let upper = width + columns.lowerBound..<width + columns.upperBound
+                multiply(input, layer.gates, rows, outputs: columns, into: gate, stride)
+                multiply(input, layer.gates, rows, outputs: upper, into: up, stride)
+            }
             kernels.table.gated_prepare(
-                target.rows.format, target.rows.group, kind, gate, stride, gate + width, stride, Int32(width),
-                target.rows[rows.lowerBound], target.rows.stride, Int32(rows.count))
-            if sharesLowRank { lowRank(rows, target, layer) }
+                target.rows.format, target.rows.group, kind, gate, stride, up, stride, Int32(width),
+                Int32(columns.lowerBound), Int32(columns.upperBound), target.rows[rows.lowerBound],
+                target.rows.stride, Int32(rows.count))
         }
-        return finished(target, layer, count)
+        if sharesLowRank, layer.down.sideProducts != nil {
+            rowTiles(count) { rows, _ in lowRank(rows, target, layer.down) }
+        }
+        return finished(target, layer.down, count)
     }
 
     /// y = x W^T + side products + bias, tiled over rows and panels.
     private func multiply(
         _ input: LinearInput, _ layer: PackedLinear, into y: UnsafeMutablePointer<Float>, _ width: Int, _ count: Int
     ) {
-        let x = input.rows
-        let panels = Int(ck_panels(layer.matrix.n)), panelWidth = Int(CK_PANEL)
         // Kernels are fastest on two panels at a time.
-        let pairs = (panels + 1) / 2
+        let pair = 2 * Int(CK_PANEL), pairs = (layer.outputs + pair - 1) / pair
         let rowBlocks = (count + Self.rowsPerProductTile - 1) / Self.rowsPerProductTile
         let columnBlocks = min(pairs, max(1, 4 * pool.threadCount / rowBlocks))
-        pool.forEach(rowBlocks * columnBlocks) { tile, _ in
-            let block = tile / columnBlocks, column = tile % columnBlocks
-            let first = Int32(block * Self.rowsPerProductTile)
-            let last = Int32(min(count, (block + 1) * Self.rowsPerProductTile))
-            let start = 2 * (pairs * column / columnBlocks)
-            let end = min(panels, 2 * (pairs * (column + 1) / columnBlocks))
-            withUnsafePointer(to: layer.matrix) { matrix in
-                kernels.table.gemm(
-                    matrix, x.pointer, x.stride, y, width, first, last, Int32(start), Int32(end), 0)
+        productTiles(count, columnBlocks: columnBlocks) { rows, block, _ in
+            let first = pair * (pairs * block / columnBlocks)
+            let last = min(layer.outputs, pair * (pairs * (block + 1) / columnBlocks))
+            multiply(
+                input, layer, rows, outputs: first..<last, into: y + rows.lowerBound * width + first, width)
+        }
+    }
+
+    /// Some rows and outputs of a product; the outputs start with a panel.
+    /// - Parameter y: where the first output of the first row goes, the next row's `stride` elements behind it.
+    private func multiply(
+        _ input: LinearInput, _ layer: PackedLinear, _ rows: Range<Int>, outputs: Range<Int>,
+        into y: UnsafeMutablePointer<Float>, _ stride: Int
+    ) {
+        let panel = Int(CK_PANEL)
+        gemm(layer.matrix, input.rows, rows, outputs, into: y, stride, 0)
+        if let side = layer.sideProducts {
+            for (part, x) in zip(side.parts, input.lowRank) {
+                let common = outputs.clamped(to: part.firstOutput..<part.firstOutput + Int(part.up.n))
+                guard !common.isEmpty else { continue }
+                let own = common.lowerBound - part.firstOutput..<common.upperBound - part.firstOutput
+                gemm(
+                    part.up, x, rows, own, into: y + common.lowerBound - outputs.lowerBound, stride,
+                    Int32(CK_GEMM_ADD))
             }
-            if let side = layer.sideProducts {
-                for (part, rows) in zip(side.parts, input.lowRank) {
-                    let offset = part.firstOutput / panelWidth
-                    let from = max(start - offset, 0), to = min(end - offset, Int(ck_panels(part.up.n)))
-                    if from < to {
-                        withUnsafePointer(to: part.up) { matrix in
-                            kernels.table.gemm(
-                                matrix, rows.pointer, rows.stride, y + part.firstOutput, width, first, last,
-                                Int32(from), Int32(to), Int32(CK_GEMM_ADD))
-                        }
-                    }
-                }
+        }
+        if let bias = layer.bias {
+            for row in 0..<rows.count {
+                for column in outputs { y[row * stride + column - outputs.lowerBound] += bias[column] }
             }
-            if let bias = layer.bias {
-                let columns = start * panelWidth..<min(end * panelWidth, layer.outputs)
-                for row in Int(first)..<Int(last) {
-                    for column in columns { y[row * width + column] += bias[column] }
-                }
-            }
+        }
+    }
+
+    /// The kernels' product of some rows and outputs; the outputs start with a panel.
+    private func gemm(
+        _ matrix: ck_matrix, _ x: PreparedRows, _ rows: Range<Int>, _ outputs: Range<Int>,
+        into y: UnsafeMutablePointer<Float>, _ stride: Int, _ flags: Int32
+    ) {
+        var part = matrix
+        part.data += outputs.lowerBound / Int(CK_PANEL)
+            * kernels.table.panel_bytes(matrix.format, matrix.k, matrix.group)
+        part.n = Int32(outputs.count)
+        kernels.table.gemm(
+            &part, x[rows.lowerBound], x.stride, y, stride, 0, Int32(rows.count), 0, ck_panels(part.n), flags)
+    }
+
+    /// Calls `body` with blocks of rows and one of `columnBlocks` of columns, on all threads.
+    private func productTiles(
+        _ count: Int, columnBlocks: Int, _ body: (_ rows: Range<Int>, _ block: Int, _ thread: Int) -> Void
+    ) {
+        let size = Self.rowsPerProductTile, rowBlocks = (count + size - 1) / size
+        pool.forEach(rowBlocks * columnBlocks) { tile, thread in
+            let first = tile / columnBlocks * size
+            body(first..<min(count, first + size), tile % columnBlocks, thread)
         }
     }
 
     // MARK: What products read
 
     /// The memory for `count` rows of what `layer` reads.
-    private func linearInput(_ layer: PackedLinear, _ count: Int) -> LinearInput {
+    /// - Parameter gated: the rows are gated: made while the rows that the gates read are still needed.
+    private func linearInput(_ layer: PackedLinear, _ count: Int, gated: Bool = false) -> LinearInput {
         LinearInput(
-            rows: workspace.preparedRows(inputs: layer.inputs, format: format, group: group, kernels: kernels),
+            rows: workspace.preparedRows(
+                inputs: layer.inputs, gated: gated, format: format, group: group, kernels: kernels),
             lowRank: layer.sideProducts.map { workspace.preparedLowRanks($0, rows: count, kernels: kernels) } ?? [])
     }
 

@@ -13,9 +13,11 @@ final class Workspace {
     let attendedStride: Int
     /// What a block adds to the residual stream: [rows, hidden].
     let update: AlignedBuffer<Float>
-    /// Gate and up side by side: [rows, 2 * intermediate], `gateStride` apart.
-    let gates: AlignedBuffer<Float>
+    /// Gate and up of one tile side by side, one buffer a thread: [rows of a tile, 2 * `gateColumns`], `gateStride` apart.
+    let gates: [AlignedBuffer<Float>]
     let gateStride: Int
+    /// Columns of gate, and of up, in one tile at most.
+    let gateColumns: Int
     /// Low-rank activations of side products: [rows, rank of all parts].
     let lowRank: AlignedBuffer<Float>
     /// The same in the form that side products read, each part's rows behind those of the parts before it.
@@ -24,6 +26,7 @@ final class Workspace {
     let attention: [AlignedBuffer<UInt8>]
 
     private let prepared: AlignedBuffer<UInt8>
+    private let preparedGated: AlignedBuffer<UInt8>
     /// Keys and values of a prompt and one path of a label tree, one a thread; none without such a tree.
     private let tree: [AlignedBuffer<Float>]
 
@@ -41,17 +44,21 @@ final class Workspace {
         attendedStride = Self.spread(plan.querySize, kernels)
         attended = AlignedBuffer(count: rows * attendedStride)
         update = AlignedBuffer(count: rows * plan.hiddenSize)
-        gateStride = Self.spread(2 * plan.intermediateSize, kernels)
-        gates = AlignedBuffer(count: rows * gateStride)
+        gateColumns = Self.gateColumns(plan, group)
+        // One more panel: a tile's rows do not all fall into the same sets of the first-level cache.
+        gateStride = 2 * gateColumns + Int(CK_PANEL)
+        let tile = min(rows, Decoder.rowsPerProductTile) * gateStride
+        gates = (0..<threads).map { _ in AlignedBuffer(count: tile) }
         lowRank = AlignedBuffer(count: rows * rank)
         // A row of each part fills whole cache lines, and may be one longer to be spread.
         preparedLowRank = AlignedBuffer(count: rank == 0 ? 0 : rows * (rank * 4 + Self.mostParts * 128))
         let scratch = ck_attention_workspace(Int32(rows), Int32(plan.headSize))
         attention = (0..<threads).map { _ in AlignedBuffer(count: scratch) }
-        let widest = [plan.hiddenSize, plan.querySize, plan.intermediateSize]
-            .map { Int(kernels.table.row_bytes(Int32(format.rawValue), Int32($0), Int32(min(group, $0)))) }
-            .max() ?? 0
-        prepared = AlignedBuffer(count: rows * widest)
+        func rowBytes(_ inputs: Int) -> Int {
+            Int(kernels.table.row_bytes(Int32(format.rawValue), Int32(inputs), Int32(min(group, inputs))))
+        }
+        prepared = AlignedBuffer(count: rows * max(rowBytes(plan.hiddenSize), rowBytes(plan.querySize)))
+        preparedGated = AlignedBuffer(count: rows * rowBytes(plan.intermediateSize))
         tree = treePositions == 0
             ? [] : (0..<threads).map { _ in AlignedBuffer(count: 2 * treePositions * plan.headSize) }
     }
@@ -74,12 +81,22 @@ final class Workspace {
         return (buffer.pointer, buffer.pointer + buffer.count / 2)
     }
 
-    /// The memory for prepared rows of `inputs` elements. One set is alive at a time: each product reads it
-    /// before the next is prepared.
-    func preparedRows(inputs: Int, format: ck_format, group: Int, kernels: KernelSet) -> PreparedRows {
+    /// Whole activation groups; and whole panels, but for widths where up does not start with a panel: then all.
+    private static func gateColumns(_ plan: DecoderPlan, _ group: Int) -> Int {
+        let width = plan.intermediateSize
+        guard width % Int(CK_PANEL) == 0 else { return width }
+        return min(width, (leastGateColumns + group - 1) / group * group)
+    }
+
+    /// With 128 rows, gate and up of so many columns stay in a second-level cache beside the weights.
+    private static let leastGateColumns = 256
+
+    /// The memory for prepared rows of `inputs` elements. One set of gated ones and one of others is alive at a time:
+    /// each product reads it before the next is prepared.
+    func preparedRows(inputs: Int, gated: Bool, format: ck_format, group: Int, kernels: KernelSet) -> PreparedRows {
         let format = Int32(format.rawValue), group = Int32(min(group, inputs))
         return PreparedRows(
-            pointer: UnsafeMutableRawPointer(prepared.pointer),
+            pointer: UnsafeMutableRawPointer((gated ? preparedGated : prepared).pointer),
             stride: Int(kernels.table.row_bytes(format, Int32(inputs), group)), format: format, group: group)
     }
 
@@ -98,8 +115,8 @@ final class Workspace {
 
     /// Bytes held.
     var byteCount: Int {
-        residual.byteCount + projections.byteCount + attended.byteCount + update.byteCount + gates.byteCount
-            + lowRank.byteCount + preparedLowRank.byteCount + prepared.byteCount
-            + (attention.reduce(0) { $0 + $1.byteCount }) + (tree.reduce(0) { $0 + $1.byteCount })
+        residual.byteCount + projections.byteCount + attended.byteCount + update.byteCount
+            + lowRank.byteCount + preparedLowRank.byteCount + prepared.byteCount + preparedGated.byteCount
+            + (attention.reduce(0) { $0 + $1.byteCount }) + ((gates + tree).reduce(0) { $0 + $1.byteCount })
     }
 }

@@ -195,7 +195,6 @@ final class Decoder {
         _ input: LinearInput, _ layer: PackedLinear, _ rows: Range<Int>, outputs: Range<Int>,
         into y: UnsafeMutablePointer<Float>, _ stride: Int
     ) {
-        let panel = Int(CK_PANEL)
         gemm(layer.matrix, input.rows, rows, outputs, into: y, stride, 0)
         if let side = layer.sideProducts {
             for (part, x) in zip(side.parts, input.lowRank) {

@@ -9,6 +9,10 @@ import Testing
     @Test func filesThatCannotBeMapped() throws {
         #expect(throws: FileError.notFound(path: "/no/such")) { try MappedFile(path: "/no/such") }
         #expect(throws: FileError.notARegularFile(path: "/dev/null")) { try MappedFile(path: "/dev/null") }
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        #expect(throws: FileError.notARegularFile(path: pipe)) { try MappedFile(path: pipe) }
         let error = #expect(throws: FileError.self) { try MappedFile(path: "/dev/null/x") }
         guard case .system(.open, "/dev/null/x", ENOTDIR, let message) = error else {
             Issue.record("\(String(describing: error))")

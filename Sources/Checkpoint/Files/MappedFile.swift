@@ -26,7 +26,8 @@ public final class MappedFile: @unchecked Sendable {
     /// - Throws: ``FileError`` if it cannot be opened, is not a regular file, or cannot be mapped.
     public init(path: String) throws(FileError) {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Of a pipe, open would wait for somebody to write.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw FileError.last(.open, path) }
         defer { _ = close(descriptor) }
         var status = stat()
@@ -64,20 +65,11 @@ public final class MappedFile: @unchecked Sendable {
         withUnsafeBytes(range) { [UInt8]($0) }
     }
 
-    /// Tells the system that the range will be read soon, or will not be read again.
-    public func advise(_ range: Range<Int>, _ advice: Advice) {
+    /// Tells the system that the range will not be read again soon: its pages are let go.
+    public func release(_ range: Range<Int>) {
         guard let base, !range.isEmpty, range.lowerBound >= 0, range.upperBound <= count else { return }
         let page = sysconf(Int32(_SC_PAGESIZE))
         let start = range.lowerBound / page * page
-        let kind: Int32 =
-            switch advice {
-            case .willNeed: Int32(MADV_WILLNEED)
-            case .sequential: Int32(MADV_SEQUENTIAL)
-            case .notNeeded: Int32(MADV_DONTNEED)
-            }
-        _ = madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, kind)
+        _ = madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, Int32(MADV_DONTNEED))
     }
-
-    /// Access patterns to tell the system about.
-    public enum Advice: Sendable { case willNeed, sequential, notNeeded }
 }

@@ -28,7 +28,7 @@ public struct TensorView: Sendable {
 
     /// Tells the system that the tensor will not be read again soon: its pages no longer count as this process's memory.
     /// Reading it later is right, but starts from the file.
-    public func releasePages() { file.advise(range, .notNeeded) }
+    public func releasePages() { file.release(range) }
 
     /// Converts rows of an F32, F16 or BF16 tensor to `Float`, exactly.
     /// - Parameters:

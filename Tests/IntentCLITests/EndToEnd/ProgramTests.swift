@@ -75,8 +75,9 @@ import Testing
 
     @Test func anAnswerThatCannotBeWrittenIsAnError() throws {
         let process = IntentdProgram.process(["plan", "--rps", "10", "--fixed-ms", "1", "--per-token-ms", "0.2"])
+        let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
         let errors = Pipe()
-        process.standardOutput = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+        process.standardOutput = full
         process.standardError = errors
         try process.run()
         try errors.fileHandleForWriting.close()

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 @testable import IntentCLI
 
-/// `intentd score` and `tokenize` against transformers and sentencepiece, and their endings.
+/// `intentd score` and `tokenize` against transformers and sentencepiece, and how they and `serve` end.
 @Suite(.serialized) struct ScoreProgramTests {
     private let model: TinyModel
     private let options: [String]
@@ -117,6 +117,13 @@ import Testing
         #expect(process.terminationReason == .exit)
         #expect(process.terminationStatus == 141)
         feed.drain()
+    }
+
+    @Test func aServerThatCannotListenSaysWhere() throws {
+        let arguments = ["serve", "--host", "nowhere.invalid", "--port", "0", "--allow-unauthenticated"]
+        let result = try IntentdProgram.run(arguments + options)
+        #expect(result.status == 1)
+        #expect(result.errors.hasSuffix("Error: cannot listen on nowhere.invalid:0: the host is not known\n"))
     }
 
     @Test(arguments: [SIGINT, SIGTERM]) func aSignalEndsWithWholeLines(signal: Int32) throws {

@@ -102,7 +102,9 @@ import Testing
         let control = FakeEngineControl()
         let service = try await started(control)
         control.hold()
-        let tasks = await submit(service, [1, 2, 3])
+        let running = await submit(service, [1])
+        #expect(await eventually { control.batches.count == 1 })
+        let tasks = running + (await submit(service, [2, 3]))
         tasks[1].cancel()
         await #expect(throws: BatchingError.cancelled) { try await tasks[1].value }
         #expect(service.snapshot().totals.cancelled == 1)

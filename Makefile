@@ -7,7 +7,7 @@ PYTHON ?= python3
 PORT ?= 8080
 SCRATCH ?= .build
 INTENTD := $(SCRATCH)/release/intentd
-DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl unzip python3 python3-pip python3-venv
+DEBIAN_PACKAGES := libopenblas-dev zlib1g-dev curl python3 python3-pip python3-venv
 # The tests look at declarations that are internal; this is the only way that their build differs.
 TEST_FLAGS := -c release --scratch-path .build-test -Xswiftc -enable-testing
 
@@ -40,7 +40,7 @@ model: models/base/config.json ## fetch and build the 4-bit base model
 run: build model ## serve on PORT (8080) and show a first classification
 	@scripts/run.sh $(INTENTD) $(PORT)
 
-test: deps ## run every test (fetches and builds the model once)
+test: deps ## run every test of the program itself (fetches and builds the model once)
 	swift build $(TEST_FLAGS) --build-tests
 	@$(MAKE) --no-print-directory model INTENTD=.build-test/release/intentd
 	swift test $(TEST_FLAGS) --skip-build --no-parallel

@@ -84,7 +84,7 @@ let package = Package(
             name: "engine-harness", dependencies: ["Engine"], path: "Benchmarks/engine",
             exclude: [
                 "README.md", "compare.py", "peers", "requirements.txt", "requirements-llama.txt", "scaling.py",
-                "scaling.svg", "startup.py", "stolen_core.py",
+                "scaling-avx512.svg", "scaling.svg", "startup.py", "stolen_core.py",
             ],
             swiftSettings: swiftSettings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),

@@ -15,7 +15,7 @@ $(OPERATIONS)/.complete: Tests/k8s/requirements.txt Tests/k8s/requirements-no-de
 operations-tools: $(OPERATIONS)/.complete ## install what the operations tests need
 	@scripts/dependencies.sh prometheus haproxy openjdk-17-jre-headless systemd openssl
 
-test-operations: operations-tools ## check manifests, alerts, Dockerfile, batch jobs and rolling restarts
+test-operations: operations-tools model | $(INTENTD) ## check manifests, alerts, Dockerfile, batch jobs and rolling restarts
 	$(OPERATIONS)/bin/hadolint Dockerfile
 	INTENTD=$(abspath $(INTENTD)) MODELS=$(abspath models) \
 	  $(OPERATIONS_PYTHON) -m pytest -c Tests/k8s/pytest.ini --durations=10 Tests/k8s Tests/batch \

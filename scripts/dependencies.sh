@@ -26,8 +26,8 @@ done
 if [ "$(id -u)" -eq 0 ]; then
   echo "Installing ${missing[*]}" >&2
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  apt-get -o Acquire::Retries=3 update -qq
+  apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends "${missing[@]}" >&2
 else
   echo "Missing system packages. Run: sudo apt-get install -y ${missing[*]}" >&2
   exit 1

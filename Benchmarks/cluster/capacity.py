@@ -46,7 +46,7 @@ class Server:
                 async with session.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
                     if answer.status == 200:
                         return time.monotonic() - self.begun
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, asyncio.TimeoutError):
                 pass
             await asyncio.sleep(0.02)
         raise SystemExit("capacity: the server does not become ready")

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -34,9 +36,18 @@ NAMES = ("one", "two", "three")  # as in haproxy.cfg
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port on which nobody listens, below those that the kernel gives to connections: none of these can take it
+    before it is used, or while a replica is started anew on it."""
+    end = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first = max(end // 2, 1024)
+    while True:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", random.randrange(first, end) if first < end else 0))
+                return listener.getsockname()[1]
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
 
 class Replica:
@@ -68,7 +79,7 @@ class Replica:
                 async with client.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
                     if answer.status == 200:
                         return time.monotonic() - begun
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, asyncio.TimeoutError):
                 pass
             await asyncio.sleep(0.05)
         raise SystemExit("rolling: a replica was not ready after 120 s")
@@ -163,10 +174,12 @@ async def roll(options: argparse.Namespace, folder: pathlib.Path) -> dict:
 
 async def roll_one(proxy: Proxy, name: str, replica: Replica, client: aiohttp.ClientSession) -> dict:
     """Replaces one replica; the times of its steps in seconds."""
-    begun = time.monotonic()
+    begun, options = time.monotonic(), replica.options
     replica.process.send_signal(signal.SIGTERM)
     out = None
     while replica.process.poll() is None:
+        if time.monotonic() - begun > options.drain + 60:
+            raise SystemExit(f"rolling: replica {name} does not end")
         if out is None and not proxy.statuses()[name].startswith("UP"):
             out = time.monotonic() - begun
         await asyncio.sleep(0.05)

@@ -23,4 +23,9 @@ struct Intentd: AsyncParsableCommand {
             ServeCommand.self, ProbeCommand.self, ScoreCommand.self, EvaluateCommand.self, TokenizeCommand.self,
             ModelCommand.self, PlanCommand.self,
         ])
+
+    static func main() async {
+        StandardDescriptors.occupy()
+        await main(nil)
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -76,6 +77,32 @@ import Testing
             var one = [Float](repeating: 0, count: weight.columns)
             try one.withUnsafeMutableBufferPointer { try model.readMerged(module, rows: row..<row + 1, into: $0) }
             #expect(one == Array(all[row * weight.columns..<(row + 1) * weight.columns]))
+        }
+    }
+
+    /// What `cp` does to an adapter that a server has open: a mapped file would end the process here.
+    @Test func anAdapterMayBeWrittenOverOnceItIsOpen() throws {
+        let name = "modules-to-save"
+        let expected = try Adapter(path: Fixtures.path("checkpoint/peft/" + name)).replacements
+            .mapValues { try $0.floats() }
+        try #require(!expected.isEmpty)
+        let folder = try TemporaryFolder()
+        try folder.copy(Fixtures.path("checkpoint/peft/" + name), to: "adapter")
+        let adapter = try Adapter(path: folder.path + "/adapter")
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path + "/adapter") {
+            try #require(truncate(folder.path + "/adapter/" + file, 0) == 0)
+        }
+        #expect(try adapter.replacements.mapValues { try $0.floats() } == expected)
+    }
+
+    @Test func anAdapterOverTheLimitIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(Fixtures.path("checkpoint/peft/attention"), to: "adapter")
+        let path = folder.path + "/adapter/adapter_model.safetensors"
+        // A hole: nothing is written.
+        try #require(truncate(path, off_t(Adapter.weightsLimit) + 1) == 0)
+        #expect(throws: AdapterError.weights(.file(.tooLarge(path: path)))) {
+            try Adapter(path: folder.path + "/adapter")
         }
     }
 

@@ -120,11 +120,15 @@ import Testing
         #expect(builder.failure == .unknownModelType(value: 0))
     }
 
-    @Test func filesThatCannotBeRead() {
+    @Test func filesThatCannotBeRead() throws {
         #expect(throws: SentencePieceError.notFound(path: "/nonexistent/tokenizer.model")) {
             try SentencePieceTokenizer(contentsOf: "/nonexistent/tokenizer.model")
         }
         #expect(throws: SentencePieceError.notARegularFile(path: "/")) { try SentencePieceTokenizer(contentsOf: "/") }
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        #expect(throws: SentencePieceError.notARegularFile(path: pipe)) { try SentencePieceTokenizer(contentsOf: pipe) }
         let inside = "/dev/null/tokenizer.model"
         let error = #expect(throws: SentencePieceError.self) { try SentencePieceTokenizer(contentsOf: inside) }
         guard case .unreadable(inside, ENOTDIR, let message) = error else {

@@ -18,7 +18,6 @@ import pytest
 
 import load
 import rolling
-from test_rolling import haproxy
 
 CANARY = "three"
 
@@ -28,8 +27,8 @@ class Callers:
 
     def __init__(self, port: int):
         self.url = f"http://127.0.0.1:{port}/classify"
-        self.answers: list[str] = []
-        """The model that answered each request, or what went wrong."""
+        self.answers: list[tuple[float, str]] = []
+        """When each request was begun, and the model that answered it or what went wrong."""
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=self.ask) for _ in range(3)]
 
@@ -37,21 +36,23 @@ class Callers:
         request = urllib.request.Request(self.url, data=json.dumps({"text": "where is my card"}).encode(),
                                          headers={"Content-Type": "application/json"})
         while not self.stop.is_set():
+            begun = time.monotonic()
             try:
-                with urllib.request.urlopen(request, timeout=10) as answer:
-                    self.answers.append(json.loads(answer.read())["model"]["name"])
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    outcome = json.loads(answer.read())["model"]["name"]
             except urllib.error.HTTPError as error:
-                self.answers.append(f"status {error.code}")
+                outcome = f"status {error.code}"
             except OSError as error:
-                self.answers.append(type(error).__name__)
+                outcome = type(error).__name__
+            self.answers.append((begun, outcome))
 
     def next(self, count: int) -> collections.Counter:
-        """What becomes of the next requests."""
-        begin, begun = len(self.answers), time.monotonic()
-        while len(self.answers) < begin + count:
-            assert time.monotonic() - begun < 120, self.answers[begin:]
+        """What becomes of requests that are begun from now on; one that is under way is not among them."""
+        now = time.monotonic()
+        while len(found := [outcome for begun, outcome in list(self.answers) if begun > now]) < count:
+            assert time.monotonic() - now < 120, found
             time.sleep(0.02)
-        return collections.Counter(self.answers[begin:begin + count])
+        return collections.Counter(found)
 
     def __enter__(self) -> Callers:
         for thread in self.threads:
@@ -67,7 +68,6 @@ class Callers:
 @pytest.fixture
 def canary(tmp_path, intentd, models):
     """HAProxy over two replicas with the default adapter and one with the other; their names as answers give them."""
-    haproxy()
     options = argparse.Namespace(intentd=intentd, model=models, threads=1, bound_ms=5000, drain=2)
     fast = pathlib.Path(models) / "adapter-fast"
     replicas = [rolling.Replica(options, rolling.free_port(), *(["--adapter", str(fast)] if name == CANARY else []))
@@ -98,15 +98,16 @@ def test_a_canary_has_its_share_and_goes_with_one_command(canary):
     proxy, replicas, (stable, tried) = canary
     with Callers(proxy.port) as callers:
         share = callers.next(90)
+        asked = share.total()
         assert proxy.command(f"set server replicas/{CANARY} state drain").strip() == ""
-        callers.next(10)
         none = callers.next(60)
         # Its process may end now; the others go on.
         replicas[rolling.NAMES.index(CANARY)].process.terminate()
-        assert replicas[rolling.NAMES.index(CANARY)].process.wait(30) == 0
+        assert replicas[rolling.NAMES.index(CANARY)].process.wait(60) == 0
         after = callers.next(30)
-    print(f"{tried}: {share[tried]} of 90, then {none[tried]} of 60")
-    assert set(callers.answers) == {stable, tried}, collections.Counter(callers.answers)
+    print(f"{tried}: {share[tried]} of {asked}, then {none[tried]} of {none.total()}")
+    outcomes = collections.Counter(outcome for _, outcome in callers.answers)
+    assert set(outcomes) == {stable, tried}, outcomes
     # About a third, and more for an adapter that answers sooner: HAProxy prefers who has the fewest requests in flight.
-    assert 0.1 < share[tried] / 90 < 0.9
+    assert 0.1 < share[tried] / asked < 0.9
     assert none[tried] == after[tried] == 0

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import json
-import shutil
+import pathlib
 import subprocess
 import sys
 
-import pytest
-
 from samples import ROOT
 
+DRAIN = 6
+"""Seconds. HAProxy takes a replica out of turn after about one; the rest is for a machine that is busy."""
 
-def haproxy() -> str:
-    found = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-    if not found:
-        pytest.skip("haproxy is not installed")
-    return found
+
+def roll(intentd: str, models: str, figures: pathlib.Path, *options: str) -> tuple[subprocess.CompletedProcess, dict]:
+    """Rolls three replicas with a bound that a busy machine keeps: what became of them is tested, not the speed."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "Benchmarks" / "cluster" / "rolling.py", "--intentd", intentd, "--model", models,
+         "--bound-ms", "5000", "--json", figures, *options], capture_output=True, text=True, timeout=500)
+    assert figures.exists(), done.stderr[-3000:] + done.stdout[-2000:]
+    return done, json.loads(figures.read_text())
 
 
 def test_no_request_is_lost(tmp_path, intentd, models):
-    haproxy()
-    figures = tmp_path / "figures.json"
-    done = subprocess.run(
-        [sys.executable, ROOT / "Benchmarks" / "cluster" / "rolling.py", "--intentd", intentd, "--model", models,
-         "--rate", "5", "--bound-ms", "2000", "--json", figures], capture_output=True, text=True, timeout=300)
+    done, found = roll(intentd, models, tmp_path / "figures.json", "--rate", "5", "--drain", str(DRAIN))
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-2000:]
-    found = json.loads(figures.read_text())
     assert found["lost"] == 0 and found["outcomes"]["200"] > 50
     assert len(found["rolls"]) == 3
     for step in found["rolls"]:
-        # Out of turn before the server stops taking requests: the drain delay is 3 s.
-        assert step["exit_status"] == 0 and step["out_of_turn_s"] < 3 <= step["ended_s"]
+        # Out of turn before the server stops taking requests.
+        assert step["exit_status"] == 0 and step["out_of_turn_s"] is not None, step
+        assert step["out_of_turn_s"] < DRAIN <= step["ended_s"], step
 
 
 def test_a_replica_that_does_not_drain_is_noticed(tmp_path, intentd, models):
     """Shows that the benchmark can fail: a server that stops at once, without waiting for the proxy to notice."""
-    haproxy()
-    done = subprocess.run(
-        [sys.executable, ROOT / "Benchmarks" / "cluster" / "rolling.py", "--intentd", intentd, "--model", models,
-         "--rate", "40", "--bound-ms", "2000", "--drain", "0"], capture_output=True, text=True, timeout=300)
-    assert done.returncode != 0, done.stdout
+    done, found = roll(intentd, models, tmp_path / "figures.json", "--rate", "40", "--drain", "0")
+    assert done.returncode == 1 and found["lost"] > 0, done.stdout

@@ -13,6 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 import sbom
+from program import unavailable
 from samples import ROOT
 
 
@@ -21,7 +22,7 @@ def bill(tmp_path_factory, intentd):
     scratch = next((folder for folder in pathlib.Path(intentd).resolve().parents
                     if (folder / "workspace-state.json").exists()), None)
     if scratch is None:
-        pytest.skip("INTENTD is not inside a build folder")
+        unavailable("INTENTD is not inside a build folder")
     folder = tmp_path_factory.mktemp("sbom")
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "sbom.py", "--binary", intentd, "--scratch", scratch, "--output",

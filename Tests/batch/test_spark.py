@@ -12,7 +12,6 @@ import pytest
 
 from samples import ROOT, messages
 
-pytest.importorskip("pyspark")
 COUNT, PARTITIONS = 120, 3
 BLANK = 100
 

@@ -16,6 +16,16 @@ import tritonclient.http as triton
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
 from service import check  # noqa: E402
 
+
+class Session(requests.Session):
+    """Requests that fail when no answer comes: more patience than the server's bound asks for."""
+
+    def request(self, *arguments, **keywords):
+        return super().request(*arguments, timeout=60, **keywords)
+
+
+http = Session()
+
 MESSAGES = [
     "My card still has not arrived after two weeks",
     "I lost my phone and someone may use my account",
@@ -25,26 +35,26 @@ MESSAGES = [
 
 
 def own_routes(url):
-    labels = requests.get(f"{url}/labels").json()
-    answers = [requests.post(f"{url}/classify", json={"text": m, "top_k": 3, "threshold": 0}).json() for m in MESSAGES]
+    labels = http.get(f"{url}/labels").json()
+    answers = [http.post(f"{url}/classify", json={"text": m, "top_k": 3, "threshold": 0}).json() for m in MESSAGES]
     for answer in answers:
         check(answer["intent"] in labels["labels"] or answer.get("abstained"), "an intent of the labels")
         check(len(answer["intents"]) == 3 and answer["model"] == labels["model"], "three intents and the model")
-    batch = requests.post(f"{url}/classify", json={"texts": MESSAGES, "top_k": 3, "threshold": 0}).json()
+    batch = http.post(f"{url}/classify", json={"texts": MESSAGES, "top_k": 3, "threshold": 0}).json()
     for row, answer in zip(batch["results"], answers):
         check({**row, "model": batch["model"]} == answer, "a row of a batch is the answer of its message alone")
-    packed = requests.post(
+    packed = http.post(
         f"{url}/classify", data=gzip.compress(json.dumps({"text": MESSAGES[0], "top_k": 3, "threshold": 0}).encode()),
         headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
     check(packed.json() == answers[0], "a packed request gets the same answer")
-    check(requests.get(f"{url}/openapi.json").headers["Content-Encoding"] == "gzip", "requests gets a packed answer")
-    long = requests.post(f"{url}/classify", json={"text": "my card " * 12_500, "threshold": 0})
+    check(http.get(f"{url}/openapi.json").headers["Content-Encoding"] == "gzip", "requests gets a packed answer")
+    long = http.post(f"{url}/classify", json={"text": "my card " * 12_500, "threshold": 0})
     check(long.status_code == 200 and long.json()["truncated"] is True, "a text of 100 KB is cut and says so")
     return labels, answers
 
 
 def open_inference_protocol(url, labels, answers):
-    client = triton.InferenceServerClient(url.removeprefix("http://"))
+    client = triton.InferenceServerClient(url.removeprefix("http://"), network_timeout=60.0)
     name, version = labels["model"]["name"], labels["model"]["version"]
     check(client.is_server_live() and client.is_server_ready(), "tritonclient: the server is live and ready")
     check(client.is_model_ready(name) and client.is_model_ready(name, version), "tritonclient: the model is ready")
@@ -72,16 +82,16 @@ def open_inference_protocol(url, labels, answers):
 
 def embeddings_inference(url, labels, answers):
     """What huggingface_hub and langchain send to text-embeddings-inference's /predict."""
-    single = requests.post(f"{url}/predict", json={"inputs": MESSAGES[0]}).json()
+    single = http.post(f"{url}/predict", json={"inputs": MESSAGES[0]}).json()
     check([sorted(entry) for entry in single] == [["label", "score"]] * len(labels["labels"]), "predict: every label")
     check(abs(sum(entry["score"] for entry in single) - 1) < 1e-3, "predict: probabilities")
     check(single == sorted(single, key=lambda entry: -entry["score"]), "predict: best first")
     check(single[0]["label"] == answers[0]["intents"][0]["intent"], "predict: the label of /classify")
-    batch = requests.post(f"{url}/predict", json={"inputs": [[m] for m in MESSAGES], "truncate": True}).json()
+    batch = http.post(f"{url}/predict", json={"inputs": [[m] for m in MESSAGES], "truncate": True}).json()
     check(batch[0] == single and len(batch) == len(MESSAGES), "predict: a batch")
-    raw = requests.post(f"{url}/predict", json={"inputs": [MESSAGES[0]], "raw_scores": True}).json()
+    raw = http.post(f"{url}/predict", json={"inputs": [MESSAGES[0]], "raw_scores": True}).json()
     check(raw[0]["label"] == single[0]["label"] and raw != single, "predict: raw scores")
-    refused = requests.post(f"{url}/predict", json={"inputs": "x " * 50_000})
+    refused = http.post(f"{url}/predict", json={"inputs": "x " * 50_000})
     check(refused.status_code == 413 and refused.json()["error_type"] == "Validation", "predict: too long")
 
 

@@ -19,10 +19,11 @@ import requests
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
 from service import Service, check  # noqa: E402
 
+DRAIN_SECONDS, TIMEOUT = 5, 60
 TOKEN, RENEWED = "first-token-0123456789", "second-token-0123456789"
 
 
-def wait(condition, what, seconds=30):
+def wait(condition, what, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -32,14 +33,14 @@ def wait(condition, what, seconds=30):
 
 
 def start(binary, model, log, *options):
-    server = Service(binary, model, log, "--latency-bound-ms", "5000", *options)
+    server = Service(binary, model, log, "--latency-bound-ms", "20000", *options)
     print("ok: the server becomes ready", flush=True)
     return server
 
 
 def metric(server, name):
     headers = {"Authorization": f"Bearer {RENEWED}"}
-    for line in requests.get(f"{server.url}/metrics", headers=headers).text.splitlines():
+    for line in requests.get(f"{server.url}/metrics", headers=headers, timeout=TIMEOUT).text.splitlines():
         if line.startswith(name + " "):
             return float(line.split()[-1])
     raise SystemExit(f"lifecycle.py: no metric {name}")
@@ -62,7 +63,7 @@ class Load:
         while self.running:
             try:
                 answer = session.post(f"{self.url}/classify", json={"text": "my card is lost", "threshold": 0},
-                                      headers=self.headers, timeout=20)
+                                      headers=self.headers, timeout=TIMEOUT)
                 body = answer.json()
                 told = answer.headers.get("Connection", "").lower() == "close"
                 with self.lock:
@@ -81,7 +82,7 @@ class Load:
     def stop(self):
         self.running = False
         for thread in self.threads:
-            thread.join(30)
+            thread.join(TIMEOUT)
 
 
 def main():
@@ -95,7 +96,8 @@ def main():
         tokens = os.path.join(folder, "tokens")
         with open(tokens, "w") as file:
             file.write(TOKEN + "\n")
-        server = start(binary, copy, os.path.join(folder, "log"), "--auth-tokens-file", tokens, "--drain-delay", "1")
+        server = start(binary, copy, os.path.join(folder, "log"), "--auth-tokens-file", tokens,
+                       "--drain-delay", str(DRAIN_SECONDS))
         try:
             run(server, tokens, adapter)
         finally:
@@ -106,7 +108,7 @@ def main():
 def run(server, tokens, adapter):
     def status(token):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return requests.get(f"{server.url}/labels", headers=headers).status_code
+        return requests.get(f"{server.url}/labels", headers=headers, timeout=TIMEOUT).status_code
 
     check((status(None), status("wrong"), status(TOKEN)) == (401, 401, 200), "only the token opens")
     with open(tokens, "w") as file:
@@ -124,7 +126,7 @@ def run(server, tokens, adapter):
     with open(weights, "wb") as file:
         file.write(whole[: len(whole) // 2])
     rolled_back = 'intentd_model_replacements_total{outcome="rolled_back"}'
-    wait(lambda: metric(server, rolled_back) == 1, "a truncated adapter is refused")
+    wait(lambda: metric(server, rolled_back) >= 1, "a truncated adapter is refused")
     check(server.is_ready(), "the old adapter serves on")
     known = os.path.join(adapter, "self_test.json")
     with open(known) as file:
@@ -144,15 +146,17 @@ def run(server, tokens, adapter):
     wait(lambda: metric(server, 'intentd_model_replacements_total{outcome="replaced"}') >= 1, "a new adapter is taken")
     wait(lambda: load.versions and load.versions[-1] == new, "answers name the new version")
     load.stop()
-    check(set(load.answers) == {200} and not load.broken, f"no request was lost in the swap: {load.answers}")
+    check(set(load.answers) == {200} and not load.broken,
+          f"no request was lost in the swap: {load.answers} {load.broken[:3]}")
     check(set(load.versions) == {old, new}, "answers before the swap name the old version")
 
     load = Load(server.url, clients=16, token=RENEWED)
     wait(lambda: sum(load.answers.values()) > 50, "the server is under load")
     started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
-    wait(lambda: not server.is_ready(), "not ready at once", seconds=0.5)
-    code = server.process.wait(25)
+    # It says so itself, while it still takes requests.
+    wait(lambda: server.readiness() == 503, "not ready at once", seconds=DRAIN_SECONDS)
+    code = server.process.wait(TIMEOUT)
     load.stop()
     check(code == 0, f"exit 0 after SIGTERM under load, {time.monotonic() - started:.1f} s")
     check(set(load.answers) == {200} and not load.broken,

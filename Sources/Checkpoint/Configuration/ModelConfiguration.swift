@@ -63,11 +63,6 @@ public struct ModelConfiguration: Sendable, Equatable {
     /// The format that the file says its weights have (`dtype` or `torch_dtype`).
     public var format: FloatFormat?
 
-    /// Rows of the query projection.
-    public var queryWidth: Int { headCount * headDimension }
-    /// Rows of the key and of the value projection.
-    public var keyValueWidth: Int { keyValueHeadCount * headDimension }
-
     /// On sliding layers a token sees another iff their distance is below this. transformers halves Gemma 3's
     /// window when attention is bidirectional (`sliding_window // 2 + 1`), so that its full width stays the same.
     public var slidingReach: Int? {

@@ -33,7 +33,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .notFound(let path): "\(path): no such file"
         case .notARegularFile(let path): "\(path): not a regular file"
-        case .tooLarge(let path): "\(path): larger than this system can map"
+        case .tooLarge(let path): "\(path): too large to be read"
         case .diskFull(let path): "\(path): the disk is full; free some space and run again"
         case .system(let operation, let path, _, let message): "\(path): cannot \(operation.rawValue): \(message)"
         }

@@ -3,11 +3,25 @@ public enum JSONFile {
     /// Reads and parses the document at `path`.
     /// - Parameter limit: largest file accepted, in bytes.
     public static func read(_ path: String, limit: Int = 16_000_000) throws(JSONFileError) -> JSONValue {
-        let file: MappedFile
-        do { file = try MappedFile(path: path) } catch { throw .file(error) }
-        guard file.count <= limit else { throw .tooLarge(path: path, bytes: file.count, limit: limit) }
+        let size: Int
+        let bytes: [UInt8]
         do {
-            return try file.withUnsafeBytes(0..<file.count) { raw throws(JSONError) in try JSONValue(parsing: raw) }
+            // Not mapped: such files are small, and may be written over in place while a server reads them.
+            (size, bytes) = try RegularFile.withDescriptor(path) { descriptor, size throws(FileError) in
+                guard size <= limit else { return (size, []) }
+                var bytes = [UInt8](repeating: 0, count: size)
+                let filled = try bytes.withUnsafeMutableBufferPointer { buffer throws(FileError) in
+                    try RegularFile.fill(UnsafeMutableRawBufferPointer(buffer), descriptor, path)
+                }
+                bytes.removeLast(size - filled)
+                return (size, bytes)
+            }
+        } catch {
+            throw .file(error)
+        }
+        guard size <= limit else { throw .tooLarge(path: path, bytes: size, limit: limit) }
+        do {
+            return try JSONValue(parsing: bytes)
         } catch {
             throw .json(path: path, error)
         }

@@ -17,18 +17,20 @@ public struct SafetensorsFile: Sendable {
     /// Maps and checks the file at `path`.
     /// - Throws: ``SafetensorsError``.
     public init(path: String) throws(SafetensorsError) {
-        do {
-            try self.init(file: try MappedFile(path: path))
-        } catch let error as FileError {
-            throw .file(error)
-        } catch let error as SafetensorsError {
-            throw error
-        } catch {
-            throw .file(.notFound(path: path))
-        }
+        let file: MappedFile
+        do { file = try MappedFile(path: path) } catch { throw .file(error) }
+        try self.init(file: file)
     }
 
-    /// Checks a file that is mapped already.
+    /// Reads the file at `path` to memory and checks it, so that it may be written over while its tensors are used.
+    /// - Parameter limit: largest file accepted, in bytes.
+    init(copying path: String, limit: Int) throws(SafetensorsError) {
+        let file: MappedFile
+        do { file = try MappedFile(copying: path, limit: limit) } catch { throw .file(error) }
+        try self.init(file: file)
+    }
+
+    /// Checks a file that is mapped or read already.
     public init(file: MappedFile) throws(SafetensorsError) {
         path = file.path
         guard file.count >= 8 else { throw .tooShort(path: file.path, bytes: file.count) }

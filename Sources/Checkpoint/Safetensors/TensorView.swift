@@ -26,9 +26,16 @@ public struct TensorView: Sendable {
     /// A copy of the tensor's bytes.
     public func bytes() -> [UInt8] { file.bytes(range) }
 
+    /// The same tensor in memory of its own, which holds nothing else of the file.
+    func detached() throws(SafetensorsError) -> TensorView {
+        let copy: MappedFile
+        do { copy = try MappedFile(copying: range, of: file) } catch { throw .file(error) }
+        return TensorView(name: name, type: type, shape: shape, range: 0..<range.count, file: copy)
+    }
+
     /// Tells the system that the tensor will not be read again soon: its pages no longer count as this process's memory.
     /// Reading it later is right, but starts from the file.
-    public func releasePages() { file.advise(range, .notNeeded) }
+    public func releasePages() { file.release(range) }
 
     /// Converts rows of an F32, F16 or BF16 tensor to `Float`, exactly.
     /// - Parameters:

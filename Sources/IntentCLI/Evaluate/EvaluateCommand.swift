@@ -68,6 +68,12 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let options = try model.loadOptions()
+        if let report {
+            // Before minutes are spent on what goes there.
+            try Self.writing(to: report) {
+                try FileManager.default.createDirectory(atPath: report, withIntermediateDirectories: true)
+            }
+        }
         let engine = try EngineLoader.load(options)
         let labels = engine.description.labels
         let rows: [LabelledMessages.Row]
@@ -96,7 +102,8 @@ struct EvaluateCommand: ParsableCommand {
             try PrecisionRecord(adapter: adapter, entries: report.recordEntries).write(adapter: adapter)
         }
         if let folder = self.report { try write(report, to: folder) }
-        print(json ? String(decoding: try report.json(), as: UTF8.self) : "\(EvaluationSummary(report: report))")
+        try StandardOutput.write(
+            json ? String(decoding: try report.json(), as: UTF8.self) : "\(EvaluationSummary(report: report))")
     }
 
     /// Each precision asked for, and the one evaluated, beside f32. One engine is in memory at a time.
@@ -144,13 +151,19 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func write(_ report: EvaluationReport, to folder: String) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Self.writing(to: folder) {
             try report.json().write(to: URL(filePath: folder + "/report.json"), options: .atomic)
             try Data(HTMLReport(report: report).page.utf8).write(
                 to: URL(filePath: folder + "/report.html"), options: .atomic)
-        } catch {
-            throw EvaluationError.cannotWrite(path: folder, reason: "the report cannot be written: \(error)")
+        }
+    }
+
+    /// Runs what writes into the report's folder; its error is told in the system's words.
+    private static func writing(to folder: String, _ body: () throws -> Void) throws(EvaluationError) {
+        do { try body() } catch {
+            let code = ((error as? CocoaError)?.underlying as? POSIXError)?.code
+            let reason = code.map { String(cString: strerror($0.rawValue)) } ?? "\(error)"
+            throw .cannotWrite(path: folder, reason: "the report cannot be written: \(reason)")
         }
     }
 }

@@ -21,15 +21,19 @@ struct LabelledMessages {
         path: String, format: RecordFormat, textField: String, labelField: String, labels: [String],
         outOfScope: String
     ) throws(EvaluationError) {
+        var indices: [String: Int] = [:]
+        for (index, label) in labels.enumerated() {
+            guard indices.updateValue(index, forKey: label) == nil else { throw .ambiguousLabel(label) }
+        }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .cannotOpen(path: path, errno: errno) }
         defer { close(descriptor) }
-        let indices = Dictionary(uniqueKeysWithValues: labels.enumerated().map { ($1, $0) })
         // The identifier's field is of no use here; a name that no file has keeps it out of the way.
         let fields = RecordReader.Fields(text: textField, id: "", label: labelField)
         var reader = RecordReader(source: ByteSource(descriptor: descriptor), format: format, fields: fields)
         var rows: [Row] = []
         var unknown: [String: Int] = [:]
+        var firstUnknown = 0
         do {
             while let record = try reader.next() {
                 let text: String
@@ -40,7 +44,10 @@ struct LabelledMessages {
                     throw EvaluationError.noLabels(path: path, field: labelField)
                 }
                 let truth = indices[label]
-                if truth == nil, label != outOfScope { unknown[label, default: 0] += 1 }
+                if truth == nil, label != outOfScope {
+                    if unknown.isEmpty { firstUnknown = record.line }
+                    unknown[label, default: 0] += 1
+                }
                 rows.append(Row(line: record.line, text: text, truth: truth))
             }
         } catch let error as EvaluationError {
@@ -49,7 +56,8 @@ struct LabelledMessages {
             throw .unreadable(path: path, reason: "\(error)")
         }
         guard unknown.isEmpty else {
-            throw .unknownLabels(path: path, rows: unknown.values.reduce(0, +), names: unknown.keys.sorted())
+            throw .unknownLabels(
+                path: path, rows: unknown.values.reduce(0, +), line: firstUnknown, names: unknown.keys.sorted())
         }
         guard rows.contains(where: { $0.truth != nil }) else { throw .empty(path: path) }
         self.rows = rows

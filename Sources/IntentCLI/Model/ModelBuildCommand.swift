@@ -44,7 +44,7 @@ struct ModelBuildCommand: ParsableCommand {
             throw error
         }
         line.clear()
-        for file in result.files { print("\(file.sha256)  \(file.name)") }
+        try StandardOutput.write(result.files.map { "\($0.sha256)  \($0.name)" }.joined(separator: "\n"))
         let size = (result.weightBytes + 500_000) / 1_000_000
         tell("Built \(output): \(result.quantizedLayers) linear layers in 4 bits, \(size) MB of weights.")
         if let pins, !pins.notices.isEmpty {

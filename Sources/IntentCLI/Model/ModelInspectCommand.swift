@@ -21,7 +21,7 @@ struct ModelInspectCommand: ParsableCommand {
         let description = engine.description
         engine.stop()
         let inspection = ModelInspection(description, files: try ModelFileHash.all(of: description))
-        print(json ? try inspection.json() : inspection.text)
+        try StandardOutput.write(json ? try inspection.json() : inspection.text)
         guard inspection.files.allSatisfy({ $0.matches != false }) else { throw ExitCode.failure }
     }
 }

@@ -98,6 +98,6 @@ struct PlanCommand: ParsableCommand {
                 ) { done in progress.show("checking", done, of: plan.replicas) }
             }
         }
-        print(json ? try plan.json() : plan.text)
+        try StandardOutput.write(json ? try plan.json() : plan.text)
     }
 }

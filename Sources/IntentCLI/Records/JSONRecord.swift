@@ -66,7 +66,14 @@ enum JSONRecord {
             if let value = try? container.decode(Bool.self, forKey: key) { return value ? "true" : "false" }
             if let value = try? container.decode(Int64.self, forKey: key) { return String(value) }
             if let value = try? container.decode(UInt64.self, forKey: key) { return String(value) }
-            if let value = try? container.decode(Double.self, forKey: key), value.isFinite { return "\(value)" }
+            if let value = try? container.decode(Double.self, forKey: key), value.isFinite {
+                guard value.magnitude < 0x1p63 else {
+                    throw RecordError(
+                        "the field '\(field)' is a number of more than 64 bits, which is not kept exactly; "
+                            + "send it as a string")
+                }
+                return "\(value)"
+            }
             throw RecordError("the field '\(field)' is not a string, a number or a boolean")
         }
     }

@@ -23,7 +23,7 @@ struct TokenizeCommand: ParsableCommand {
     var bos = false
 
     func run() throws {
-        let path = try modelFile(model ?? ProcessInfo.processInfo.environment["INTENTD_MODEL"] ?? "models")
+        let path = try modelFile(model ?? Settings.process.text("model") ?? "models")
         let tokenizer = try SentencePieceTokenizer(contentsOf: path)
         let prefix = try bos ? [bosID(of: tokenizer, path)] : []
         var lines = LineReader(source: ByteSource(descriptor: STDIN_FILENO), limit: RecordReader.recordLimit)

@@ -159,7 +159,7 @@ public struct IntentService: Sendable {
         let reason: String
         switch error {
         case let error as IOError: reason = String(cString: strerror(error.errnoCode))
-        case is SocketAddressError: reason = "the host is not known"
+        case is SocketAddressError, is SocketAddressError.UnknownHost: reason = "the host is not known"
         default: return error
         }
         return StartError.address(host: configuration.host, port: configuration.port, reason: reason)

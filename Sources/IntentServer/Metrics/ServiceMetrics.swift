@@ -89,7 +89,7 @@ final class ServiceMetrics: Sendable {
 
     // MARK: messages
 
-    func answered(intent: String?, confidence: Float, abstention: AbstentionReason?, tokens count: Int, cut: Bool) {
+    func answered(intent: String?, abstention: AbstentionReason?, tokens count: Int, cut: Bool) {
         tokens.increment(by: count)
         if cut { truncated.increment() }
         counter(Name.messages, "outcome", MessageOutcome.answered.rawValue).increment()

@@ -31,8 +31,8 @@ struct ClassificationHandler: Sendable {
         let verdicts = answers.map { Verdict($0, threshold: threshold) }
         for verdict in verdicts {
             metrics.answered(
-                intent: verdict.intent, confidence: verdict.confidence, abstention: verdict.abstention,
-                tokens: verdict.answer.tokens, cut: verdict.answer.truncated)
+                intent: verdict.intent, abstention: verdict.abstention, tokens: verdict.answer.tokens,
+                cut: verdict.answer.truncated)
         }
         context.record.classified(
             messages: verdicts.count, tokens: answers.reduce(0) { $0 + $1.tokens }, timing: ServerTiming(answers))

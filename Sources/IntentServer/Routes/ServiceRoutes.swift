@@ -54,8 +54,7 @@ struct ServiceRoutes: Sendable {
         case .openAPI: return Self.json(openAPI)
         case .metrics: return exposition()
         case .live: return status("alive")
-        case .ready: return try ready()
-        case .health: return try health()
+        case .ready, .health: return try ready()
         case .inferServer: return Self.json(InferResponse.server())
         case .inferLive: return Self.json(Self.flag("live", true))
         case .inferReady: return Self.json(Self.flag("ready", try isReady()))
@@ -153,11 +152,6 @@ struct ServiceRoutes: Sendable {
     }
 
     private func ready() throws(APIError) -> Response {
-        _ = try isReady()
-        return status("ready")
-    }
-
-    private func health() throws(APIError) -> Response {
         _ = try isReady()
         return status("ready")
     }

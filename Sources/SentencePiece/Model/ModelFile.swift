@@ -11,7 +11,8 @@ enum ModelFile {
     /// The bytes of the file at `path`.
     /// - Throws: ``SentencePieceError`` if it cannot be read, is not a regular file, or is too large.
     static func contents(of path: String) throws(SentencePieceError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Of a pipe, open would wait for somebody to write.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw lastError(path) }
         defer { _ = close(descriptor) }
         var status = stat()

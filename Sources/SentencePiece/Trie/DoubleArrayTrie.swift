@@ -12,7 +12,7 @@ struct DoubleArrayTrie: Sendable {
         fileprivate(set) var base: UInt32
     }
 
-    /// Units that are known to lead nowhere outside the array: built here, or checked with ``validate(valueCount:)``.
+    /// Units that are known to lead nowhere outside the array: built here, or checked by ``Charsmap``.
     init(validated units: [UInt32]) { self.units = units }
 
     /// The state before the first byte.

@@ -115,7 +115,7 @@ import Testing
     @Test func anEngineThatHangsLetsEveryoneGo() async throws {
         let control = FakeEngineControl()
         let observer = RecordingObserver()
-        let configuration = BatchingConfiguration(latencyBound: .seconds(20), stallLimit: .milliseconds(200))
+        let configuration = BatchingConfiguration(latencyBound: .seconds(20), stallLimit: .seconds(1))
         let service = service(control, configuration: configuration, observer: observer)
         try await service.start()
         control.forget()

@@ -13,9 +13,9 @@ final class RecordingObserver: BatchingObserver {
     func modelChanged(_ model: ServedModel) { heard.withLock { $0.generations.append(model.generation) } }
 }
 
-/// Waits until something holds that other threads bring about; gives up after ten seconds.
+/// Waits until something holds that other threads bring about; gives up after half a minute.
 func eventually(_ condition: @Sendable () -> Bool) async -> Bool {
-    for _ in 0..<10_000 {
+    for _ in 0..<30_000 {
         if condition() { return true }
         try? await Task.sleep(for: .milliseconds(1))
     }

@@ -89,6 +89,13 @@ import Testing
         #expect(!result.errors.contains("hello"))
     }
 
+    @Test func aReportThatCannotBeWrittenIsRefusedFirst() throws {
+        let file = try writeFile()
+        let result = try IntentdProgram.run(["evaluate", file.name, "--report", "/dev/null/report"] + options)
+        #expect(result.status == 1 && result.output.isEmpty)
+        #expect(result.errors == "Error: /dev/null/report: the report cannot be written: Not a directory\n")
+    }
+
     @Test func inspectShowsTheModel() throws {
         let json = try object(try IntentdProgram.run(["model", "inspect", "--json"] + options).output)
         #expect(json["architecture"] as? String == "llama")

@@ -73,6 +73,20 @@ import Testing
         }
     }
 
+    @Test func anAnswerThatCannotBeWrittenIsAnError() throws {
+        let process = IntentdProgram.process(["plan", "--rps", "10", "--fixed-ms", "1", "--per-token-ms", "0.2"])
+        let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+        let errors = Pipe()
+        process.standardOutput = full
+        process.standardError = errors
+        try process.run()
+        try errors.fileHandleForWriting.close()
+        let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+        #expect(text.contains("cannot write the output: No space left on device"))
+    }
+
     @Test func aPlanThatCannotBeIsAnError() throws {
         let result = try IntentdProgram.run(
             ["plan", "--rps", "1000", "--fixed-ms", "60", "--per-token-ms", "0.25", "--bound-ms", "50"])

@@ -1,10 +1,11 @@
+import Dispatch
 import Foundation
 import Glibc
 import TestSupport
 import Testing
 @testable import IntentCLI
 
-/// `intentd score` and `tokenize` against transformers and sentencepiece, and their endings.
+/// `intentd score` and `tokenize` against transformers and sentencepiece, and how they and `serve` end.
 @Suite(.serialized) struct ScoreProgramTests {
     private let model: TinyModel
     private let options: [String]
@@ -40,6 +41,28 @@ import Testing
         let file = try IntentdProgram.run(
             ["tokenize", "--bos", "--model", model.url("tokenizer.model").path], input: "a\n\n")
         #expect(file.lines.first?.hasPrefix("[1,") == true && file.lines.last == "[1]")
+    }
+
+    @Test func anEmptyVariableNamesNoModel() throws {
+        let empty = try IntentdProgram.run(["tokenize"], input: "a\n", environment: ["INTENTD_MODEL": ""])
+        let none = try IntentdProgram.run(["tokenize"], input: "a\n")
+        #expect(empty.status == none.status && empty.output == none.output && empty.errors == none.errors)
+    }
+
+    /// What is opened next must not be taken for a standard stream that the caller closed.
+    @Test(arguments: [("<&-", "cannot read the input"), (">&-", "cannot write the output")])
+    func aClosedStreamIsAnError(redirection: String, reason: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", "echo card | \"$0\" \"$@\" \(redirection)", IntentdProgram.path, "score"] + options
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        try errors.fileHandleForWriting.close()
+        let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+        #expect(text == "Error: \(reason): Bad file descriptor\n")
     }
 
     @Test(arguments: [[], ["--precision", "reference"]]) func scoresAsTransformersDoes(extra: [String]) throws {
@@ -96,6 +119,13 @@ import Testing
         feed.drain()
     }
 
+    @Test func aServerThatCannotListenSaysWhere() throws {
+        let arguments = ["serve", "--host", "nowhere.invalid", "--port", "0", "--allow-unauthenticated"]
+        let result = try IntentdProgram.run(arguments + options)
+        #expect(result.status == 1)
+        #expect(result.errors.hasSuffix("Error: cannot listen on nowhere.invalid:0: the host is not known\n"))
+    }
+
     @Test(arguments: [SIGINT, SIGTERM]) func aSignalEndsWithWholeLines(signal: Int32) throws {
         let feed = FeedPipe()
         let process = IntentdProgram.process(["score"] + options)
@@ -124,23 +154,29 @@ import Testing
 
     @Test func memoryIsBoundedOverManyLines() throws {
         func peak(lines: Int) throws -> Int {
-            let folder = try TemporaryFolder()
-            let line = "my card has not arrived yet please help\n"
-            try Data(String(repeating: line, count: lines).utf8).write(to: folder.url("in"))
+            let feed = FeedPipe()
+            let text = String(repeating: "my card has not arrived yet please help\n", count: lines)
+            DispatchQueue(label: "feed").async { feed.write(text) }
             let process = IntentdProgram.process(["score"] + options)
-            process.standardInput = try FileHandle(forReadingFrom: folder.url("in"))
-            process.standardOutput = FileHandle.nullDevice
+            process.standardInput = FileHandle(fileDescriptor: feed.readEnd)
+            let output = Pipe()
+            process.standardOutput = output
             process.standardError = FileHandle.nullDevice
             try process.run()
-            var peak = 0
-            while process.isRunning {
-                let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
-                let field = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-                peak = max(peak, field.flatMap { Int($0.filter(\.isNumber)) } ?? 0)
-                Thread.sleep(forTimeInterval: 0.01)
+            try output.fileHandleForWriting.close()
+            var answers = 0
+            while answers < lines {
+                let bytes = output.fileHandleForReading.availableData
+                if bytes.isEmpty { break }
+                answers += bytes.count(where: { $0 == 0x0a })
             }
-            #expect(process.terminationStatus == 0)
-            return peak
+            // All is answered and the input is still open: the process cannot be gone yet.
+            let status = try String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+            let field = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+            feed.closeWriting()
+            process.waitUntilExit()
+            #expect(answers == lines && process.terminationStatus == 0)
+            return try #require(Int(field.filter(\.isNumber)))
         }
         let few = try peak(lines: 5_000), many = try peak(lines: 60_000)
         #expect(few > 0)

@@ -4,12 +4,14 @@ import Testing
 @testable import IntentCLI
 
 struct LabelledMessagesTests {
-    private func read(_ text: String, format: RecordFormat = .auto) throws -> [LabelledMessages.Row] {
+    private func read(
+        _ text: String, format: RecordFormat = .auto, labels: [String] = ["a", "b"]
+    ) throws -> [LabelledMessages.Row] {
         let folder = try TemporaryFolder()
         let path = try folder.write("rows.csv", text)
         do {
             return try LabelledMessages(
-                path: path, format: format, textField: "text", labelField: "category", labels: ["a", "b"],
+                path: path, format: format, textField: "text", labelField: "category", labels: labels,
                 outOfScope: "oos"
             ).rows
         } catch let error {
@@ -42,6 +44,24 @@ struct LabelledMessagesTests {
     ])
     func refusesFilesThatAreNotWhole(text: String, reason: String) {
         #expect(throws: Message(description: reason)) { try read(text) }
+    }
+
+    /// A column of messages in the place of labels: an error is no place for what customers wrote.
+    @Test(arguments: [
+        ("one,where is my card\ntwo,it was lost\n", "2 rows have labels that the model does not know, first in line 2"),
+        ("one,c\ntwo,it was lost\n", "2 rows have labels that the model does not know: c, ..."),
+        ("one,a\ntwo,\(String(repeating: "x", count: 65))\n",
+            "1 rows have labels that the model does not know, first in line 3"),
+    ])
+    func showsNoLabelThatMayBeAMessage(rows: String, reason: String) {
+        let remedy = "; mark messages that the model should abstain on with --out-of-scope-label"
+        #expect(throws: Message(description: "FILE: \(reason)\(remedy)")) { try read("text,category\n" + rows) }
+    }
+
+    @Test func aModelWithTwoLabelsOfOneNameIsRefused() {
+        #expect(throws: Message(description: "the model has two labels 'a', which rows cannot tell apart")) {
+            try read("text,category\none,b\n", labels: ["a", "b", "a"])
+        }
     }
 
     @Test func aMissingFileIsNamed() {

@@ -37,6 +37,8 @@ struct MetricsTests {
         #expect(NumberFormat.fixed(-1.005, 1) == "-1.0")
         #expect(NumberFormat.fixed(12, 0) == "12")
         #expect(NumberFormat.fixed(7.05, 3) == "7.050")
+        #expect(NumberFormat.fixed(999_999_999_999_999, 4) == "999999999999999.0")
+        #expect(NumberFormat.fixed(.infinity, 1) == "inf" && NumberFormat.fixed(.nan, 1) == "nan")
         #expect(NumberFormat.percent(0.9385, 2) == "93.85 %")
         #expect(NumberFormat.signed(0.25, 2) == "+0.25")
         #expect(NumberFormat.signed(-0.25, 2) == "-0.25")

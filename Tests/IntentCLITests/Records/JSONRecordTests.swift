@@ -38,6 +38,14 @@ struct JSONRecordTests {
         #expect(reason("{\"text\":\"x\",\"id\":[1]}") == "the field 'id' is not a string, a number or a boolean")
     }
 
+    /// One that would come back with other digits names another message.
+    @Test(arguments: ["18446744073709551616", "-9223372036854775809", "12345678901234567890123", "1e30"])
+    func refusesAnIdentifierThatItCannotKeep(id: String) {
+        #expect(
+            reason("{\"text\":\"x\",\"id\":\(id)}")
+                == "the field 'id' is a number of more than 64 bits, which is not kept exactly; send it as a string")
+    }
+
     @Test func deepNestingIsAnErrorNotACrash() {
         let deep = String(repeating: "[", count: 100_000) + String(repeating: "]", count: 100_000)
         #expect(reason("{\"text\":\"x\",\"y\":\(deep)}") == "the line is not valid JSON")

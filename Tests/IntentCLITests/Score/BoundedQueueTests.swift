@@ -59,7 +59,7 @@ struct BoundedQueueTests {
         }
         full.cancel()
         empty.cancel()
-        #expect(done.wait(timeout: .now() + 10) == .success)
+        #expect(done.wait(timeout: .now() + 30) == .success)
         #expect(results.withLock { $0.sorted() } == ["pop nil", "push false"])
         #expect(full.pop() == nil)
     }

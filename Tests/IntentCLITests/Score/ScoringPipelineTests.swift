@@ -79,10 +79,10 @@ import Testing
 
     @Test func theEngineGetsFullChunks() throws {
         let sizes = Mutex<[Int]>([])
-        let feed = FeedPipe((0..<1000).map { "message \($0)" }.joined(separator: "\n"))
-        let collected = CollectPipe()
-        // Input that is all there never makes the engine run on half a chunk, but for the last.
-        Thread.sleep(forTimeInterval: 0.2)
+        let feed = FeedPipe(), collected = CollectPipe()
+        // Input that is all there, here in the pipe, never makes the engine run on half a chunk, but for the last.
+        feed.write((0..<1000).map { "message \($0)" }.joined(separator: "\n"))
+        feed.closeWriting()
         _ = pipeline(input: feed.readEnd, output: collected.writeEnd, chunkTokens: 200).run { messages in
             sizes.withLock { $0.append(messages.reduce(0) { $0 + $1.ids.count }) }
             return FakeModel.classify(messages)
@@ -231,9 +231,9 @@ import Testing
 
     // MARK: Support
 
-    /// Whether `condition` becomes true within ten seconds.
+    /// Whether `condition` becomes true within half a minute.
     private func eventually(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<200 {
+        for _ in 0..<600 {
             if condition() { return true }
             Thread.sleep(forTimeInterval: 0.05)
         }

@@ -119,11 +119,15 @@ struct OverloadGateTests {
 
     /// A request that comes in pieces is held for none of them, and is answered.
     @Test func aRequestInPiecesGoesTheUsualWay() async throws {
-        try await TestService(StubClassifier(refusesUnread: { _ in .seconds(1) })).live { client in
+        let service = TestService(StubClassifier(refusesUnread: { _ in .seconds(1) }))
+        try await service.live { client in
             let socket = try RawSocket(port: try #require(client.port))
             let request = Self.request()
             try socket.send(String(request.dropLast(5)))
-            try await Task.sleep(for: .milliseconds(100))
+            // Passed on: what comes now is another piece.
+            #expect(await eventually {
+                service.metrics.registry.exposition().contains("intentd_http_requests_in_flight 1")
+            })
             try socket.send(String(request.suffix(5)))
             #expect(await socket.read { $0.hasSuffix("}}") }.hasPrefix("HTTP/1.1 200"))
         }
@@ -151,15 +155,15 @@ struct OverloadGateTests {
     @Test func aConnectionOfRefusalsIsKeptAndClosedWhenIdle() async throws {
         var service = TestService(StubClassifier(refusesUnread: { _ in .seconds(1) }))
         service.limits.headTimeout = .milliseconds(300)
-        service.limits.idleTimeout = .milliseconds(600)
+        service.limits.idleTimeout = .seconds(3)
         try await service.live { client in
             let socket = try RawSocket(port: try #require(client.port))
             for _ in 0..<3 {
                 try socket.send(Self.request())
                 #expect(await socket.read { $0.hasSuffix("}}") }.hasPrefix("HTTP/1.1 429"))
-                try await Task.sleep(for: .milliseconds(400))
+                try await Task.sleep(for: .milliseconds(600))
             }
-            #expect(await socket.readAll() == "")
+            #expect(await socket.readAll() == "" && socket.isClosed)
         }
     }
 

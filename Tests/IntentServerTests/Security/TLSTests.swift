@@ -91,7 +91,7 @@ struct TLSTests {
         }
         return try await TestClient.withClient(
             host: "127.0.0.1", port: port,
-            configuration: .init(tlsConfiguration: configuration, timeout: .seconds(5), serverName: "localhost")
+            configuration: .init(tlsConfiguration: configuration, timeout: .seconds(30), serverName: "localhost")
         ) { try await $0.execute(TestClient.Request(path, method: .get, authority: "localhost")) }
     }
 }

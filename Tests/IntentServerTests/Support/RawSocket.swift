@@ -5,8 +5,11 @@ import Glibc
 ///
 /// Reading blocks a thread of its own: one of a shared pool would starve the server under test.
 final class RawSocket: @unchecked Sendable {
-    // The descriptor never changes; the system serialises calls on it.
+    // The descriptor never changes, and the system serialises calls on it; one test reads at a time.
     private let descriptor: Int32
+
+    /// Whether the last `read` ended because the server closed the connection.
+    private(set) var isClosed = false
 
     struct Failure: Error { let code: Int32 }
 
@@ -22,7 +25,7 @@ final class RawSocket: @unchecked Sendable {
             }
         }
         guard result == 0 else { throw Failure(code: errno) }
-        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        var timeout = timeval(tv_sec: Self.patience, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
 
@@ -44,10 +47,13 @@ final class RawSocket: @unchecked Sendable {
     /// Closes the sending side.
     func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// Everything until the server closes, or ten seconds pass.
+    /// Seconds for the next bytes to come: only a test that fails waits so long.
+    private static let patience = 30
+
+    /// Everything until the server closes, or it is silent too long.
     func readAll() async -> String { await read { _ in false } }
 
-    /// Everything until `isDone`, the server's close, or ten seconds.
+    /// Everything until `isDone`, the server's close, or too long a silence.
     func read(until isDone: @escaping @Sendable (String) -> Bool) async -> String {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [self] in
@@ -55,7 +61,11 @@ final class RawSocket: @unchecked Sendable {
                 var chunk = [UInt8](repeating: 0, count: 65_536)
                 while true {
                     let count = recv(descriptor, &chunk, chunk.count, 0)
-                    guard count > 0 else { break }
+                    guard count > 0 else {
+                        // Closed in order, or reset; else it was silent too long.
+                        isClosed = count == 0 || errno == ECONNRESET
+                        break
+                    }
                     received += chunk.prefix(count)
                     if isDone(String(decoding: received, as: UTF8.self)) { break }
                 }

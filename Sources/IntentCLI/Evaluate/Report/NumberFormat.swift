@@ -2,9 +2,10 @@
 enum NumberFormat {
     /// `value` with `digits` decimals, rounded half to even.
     static func fixed(_ value: Double, _ digits: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
         let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
-        let scaled = Int((abs(value) * scale).rounded(.toNearestOrEven))
+        let rounded = (abs(value) * scale).rounded(.toNearestOrEven)
+        guard rounded < 1e18 else { return "\(value)" }
+        let scaled = Int(rounded)
         let sign = value < 0 && scaled > 0 ? "-" : ""
         guard digits > 0 else { return sign + String(scaled) }
         let fraction = String(scaled % Int(scale))

@@ -1,0 +1,45 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+/// Opens and reads files, and refuses what is none: folders, pipes, devices.
+enum RegularFile {
+    /// Calls `body` with a descriptor of the file at `path`, valid only inside the call, and the file's size.
+    /// - Throws: ``FileError`` if it cannot be opened or is not a regular file, or what `body` throws.
+    static func withDescriptor<R>(
+        _ path: String, _ body: (_ descriptor: Int32, _ size: Int) throws(FileError) -> R
+    ) throws(FileError) -> R {
+        // Of a pipe, open would wait for somebody to write.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw FileError.last(.open, path) }
+        defer { _ = close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError.last(.read, path) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notARegularFile(path: path) }
+        guard let size = Int(exactly: status.st_size), size >= 0 else { throw FileError.tooLarge(path: path) }
+        return try body(descriptor, size)
+    }
+
+    /// Reads the next bytes of an open file until `buffer` is full or the file ends.
+    /// - Returns: how many bytes were read.
+    static func fill(
+        _ buffer: UnsafeMutableRawBufferPointer, _ descriptor: Int32, _ path: String
+    ) throws(FileError) -> Int {
+        guard let start = buffer.baseAddress else { return 0 }
+        var filled = 0
+        while filled < buffer.count {
+            let count = read(descriptor, start + filled, buffer.count - filled)
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileError.last(.read, path)
+            }
+            filled += count
+        }
+        return filled
+    }
+}

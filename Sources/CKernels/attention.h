@@ -85,6 +85,21 @@ static void weigh_values(
     }
 }
 
+/// Scores of `count` rows (at most TILE_ROWS) with the keys of two panels, or one where there are no more.
+static void score_keys(
+    int32_t count, const float *q, ptrdiff_t ldq, const float *keys, int32_t panels, int32_t size, float *scores,
+    ptrdiff_t lds) {
+    if (panels == FLOAT_PANELS && count <= WIDE_ROWS) {
+        float_wide(
+            count, 0, size, (const char *)q, ldq * 4, (const char *)keys, CK_PANEL * 4, (size_t)size * CK_PANEL * 4,
+            scores, lds, FRESH, NULL);
+        return;
+    }
+    for (int32_t p = 0; p < panels; p++)
+        float_rows(
+            count, size, q, ldq, keys + (size_t)p * CK_PANEL * size, CK_PANEL, scores + p * CK_PANEL, lds, FRESH, NULL);
+}
+
 /// One query head's rows [first, last), counted from the message's start; at most QUERY_ROWS.
 static void attend_rows(
     const ck_attention *a, int32_t start, int32_t length, int32_t head, int32_t kv_head, int32_t first, int32_t last,
@@ -93,15 +108,22 @@ static void attend_rows(
     const ptrdiff_t lds = (ptrdiff_t)ck_round_up((size_t)length, CK_PANEL);
     const float *q = a->q + start * a->ldq + (ptrdiff_t)head * size;
     // Tiles of about equally many rows: a single row waits for each of its sums.
-    const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, ends = (int32_t)lds;
+    for (int32_t panel = 0; panel < ends; panel += FLOAT_PANELS * CK_PANEL) {
+        const int32_t panels = ck_min(FLOAT_PANELS, (ends - panel) / CK_PANEL);
+        for (int32_t tile = 0; tile < tiles; tile++) {
+            const int32_t row = first + rows * tile / tiles, count = first + rows * (tile + 1) / tiles - row;
+            const span all = visible_together(a, row, count, length);
+            if (panel < all.high && panel + panels * CK_PANEL > all.low)
+                score_keys(
+                    count, q + row * a->ldq, a->ldq, keys + (size_t)panel * size, panels, size,
+                    scores + (row - first) * lds + panel, lds);
+        }
+    }
     for (int32_t tile = 0; tile < tiles; tile++) {
         const int32_t row = first + rows * tile / tiles, count = first + rows * (tile + 1) / tiles - row;
         const span all = visible_together(a, row, count, length);
         float *weights = scores + (row - first) * lds;
-        for (int32_t panel = all.low / CK_PANEL * CK_PANEL; panel < all.high; panel += CK_PANEL)
-            float_rows(
-                count, size, q + row * a->ldq, a->ldq, keys + (size_t)panel * size, CK_PANEL, weights + panel, lds,
-                FRESH, NULL);
         for (int32_t r = 0; r < count; r++)
             soften(weights + r * lds, visible(a, row + r, length), all, a->scale * LOG2_E);
         weigh_values(

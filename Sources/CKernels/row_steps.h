@@ -116,7 +116,7 @@ CK_INLINE void prepare_part(
 
 /// Elements that are computed before they are prepared: many groups, since the first of a group waits for its last.
 enum { PART_SIZE = 2048 };
-_Static_assert(CK_MAX_GROUP <= PART_SIZE, "a part holds a group");
+_Static_assert((int)CK_MAX_GROUP <= (int)PART_SIZE, "a part holds a group");
 
 /// The same, in whole groups.
 CK_INLINE int32_t part_size(int32_t format, int32_t group) {

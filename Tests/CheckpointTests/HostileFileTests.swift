@@ -57,7 +57,7 @@ import Testing
                 "configuration", "pickledWeights", "weights", "missing", "invalid", "unsupportedMethod",
                 "unsupportedFeature", "unsupportedInitialisation", "unsupportedPattern", "unrecognisedTensor",
                 "duplicateTensor", "wrongShape", "unpaired", "rankMismatch", "notFinite", "embeddingAdapter",
-                "moduleNotInBase", "doesNotFit", "empty",
+                "moduleNotInBase", "doesNotFit", "empty", "notSaved",
             ],
         ]
         for (reader, errors) in expected {

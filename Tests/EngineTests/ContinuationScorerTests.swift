@@ -67,6 +67,46 @@ import Testing
         for (message, prediction) in zip(messages, together) { #expect(one.classify([message]) == [prediction]) }
     }
 
+    @Test(arguments: [Precision.f32, .bf16, .int8, .nf4])
+    func memoryByPrecisionIsWhatThePrecisionHolds(_ precision: Precision) throws {
+        let engine = try engine(precision)
+        defer { engine.stop() }
+        let said = try #require(engine.description.precisionMemory.first { $0.precision == precision })
+        let held = engine.description.memory.filter { !$0.name.hasPrefix("embeddings") }
+        #expect(said.weightBytes == held.reduce(0) { $0 + $1.bytes })
+        #expect(engine.description.weightBytes == said.weightBytes)
+    }
+
+    /// More labels of no greater depth need no more of the decoder, but more of the head.
+    @Test func workingMemoryCountsTheHeads() throws {
+        func bytes(_ labels: String) throws -> Int {
+            let folder = try TemporaryFolder()
+            try folder.copy(Self.folder, to: "model")
+            try folder.write("model/labels.json", labels)
+            try folder.write(
+                "model/intentd.json",
+                #"{"format": 1, "max_tokens": 40, "prompt": {"template": "Message: {text}\nIntent:", "ending": "\n"}}"#)
+            let engine = try IntentEngine(LoadOptions(model: folder.path + "/model", precision: .f32, threads: 1))
+            defer { engine.stop() }
+            return engine.description.workspaceBytes
+        }
+        #expect(
+            try bytes(#"["card_lost_abroad", "refund"]"#)
+                < bytes(#"["card_lost_abroad", "refund", "card_arrival", "exchange_rate"]"#))
+    }
+
+    @Test func aPromptHasNoScopeDetector() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(Self.folder, to: "model")
+        try folder.write(
+            "model/intentd.json",
+            #"{"format": 1, "prompt": {"template": "{text}\nIntent:"}, "abstention": {"min_confidence": 0, "#
+                + #""out_of_scope": {"method": "energy", "threshold": 1}}}"#)
+        #expect(throws: EngineError.unsupported("abstention.out_of_scope with a prompt")) {
+            try ModelFiles(try ModelFolder(path: folder.path + "/model"))
+        }
+    }
+
     @Test func longMessagesKeepThePromptsEnd() throws {
         let folder = try TemporaryFolder()
         try folder.copy(Self.folder, to: "model")

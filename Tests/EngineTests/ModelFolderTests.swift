@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -71,6 +72,21 @@ import Testing
         #expect(try ModelFiles(try ModelFolder(path: folder.path + "/model")).labels.last == "g")
     }
 
+    @Test func labelsOfTheConfigurationMustBeDistinct() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama", to: "model")
+        let text = String(decoding: try folder.bytes("model/config.json"), as: UTF8.self)
+        for other in ["LABEL_0", ""] {
+            try folder.write("model/config.json", text.replacing(#""1": "LABEL_1""#, with: #""1": "\#(other)""#))
+            let expected = EngineError.invalidFile(
+                path: folder.path + "/model/config.json", reason: "id2label: labels must be distinct and not empty")
+            #expect(throws: expected) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
+        }
+        // Names of one's own stand in for them.
+        try folder.write("model/labels.json", #"["a", "b", "c", "d", "e", "f", "g"]"#)
+        #expect(try ModelFiles(try ModelFolder(path: folder.path + "/model")).labels.count == 7)
+    }
+
     @Test func fewerLayersThanTheBaseHas() throws {
         let folder = try TemporaryFolder()
         try folder.copy(EngineFixture.folder + "llama", to: "model")
@@ -109,5 +125,36 @@ import Testing
             try IntentEngine(LoadOptions(model: EngineFixture.folder + "llama", threads: 1))
         }
         #expect(error?.description.contains("tokenizer.model") == true)
+    }
+
+    @Test func pipesAreRefused() throws {
+        for name in ["labels.json", "intentd.json", "tokenizer_config.json", "precision.json"] {
+            let folder = try TemporaryFolder()
+            try folder.copy(EngineFixture.folder + "llama", to: "base")
+            try folder.copy(EngineFixture.folder + "llama-causal/tokenizer.model", to: "tokenizer.model")
+            try #require(mkfifo(folder.path + "/" + name, 0o600) == 0)
+            let error = #expect(throws: EngineError.self) {
+                _ = try PrecisionRecord(adapter: folder.path)
+                _ = try ModelFiles(try ModelFolder(path: folder.path)).tokenizer()
+            }
+            #expect(error?.description.contains(name) == true, "\(error?.description ?? "no error")")
+        }
+    }
+
+    @Test(arguments: [
+        ("{", false), (#"{"add_bos_token": "no"}"#, false), ("[]", false), (#"{"add_bos_token": null}"#, true),
+        (#"{"model_max_length": 1000000000000000019884624838656}"#, true),
+    ])
+    func aBrokenTokenizerConfigurationIsRefused(_ text: String, _ isRight: Bool) throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama-causal", to: "model")
+        try folder.write("model/tokenizer_config.json", text)
+        let files = try ModelFiles(try ModelFolder(path: folder.path + "/model"))
+        if isRight {
+            #expect(try files.tokenizer().tokenize("x").ids.first == 1)
+        } else {
+            let error = #expect(throws: EngineError.self) { try files.tokenizer() }
+            #expect(error?.description.hasPrefix(folder.path + "/model/tokenizer_config.json: ") == true)
+        }
     }
 }

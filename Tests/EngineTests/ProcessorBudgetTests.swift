@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -31,6 +32,14 @@ import Testing
     @Test(arguments: ["max 100000", "-1 100000", "", "x y", "100000 0", "100000"])
     func noQuota(_ text: String) {
         #expect(ProcessorBudget.cgroupQuota { $0 == "/sys/fs/cgroup/cpu.max" ? text : nil } == nil)
+    }
+
+    /// Of a process of many groups.
+    @Test func readsALongStatus() throws {
+        let folder = try TemporaryFolder()
+        let groups = (0..<65_536).map { "\($0)" }.joined(separator: " ")
+        let path = try folder.write("status", "Groups:\t\(groups)\nCpus_allowed:\tff\n")
+        #expect(ProcessorBudget.affinityCount(status: ProcessorBudget.readSmallFile(path)) == 8)
     }
 
     @Test func isAtLeastOne() {

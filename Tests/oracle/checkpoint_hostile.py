@@ -325,6 +325,11 @@ def adapters():
         ("init-lora-ga", "unsupportedInitialisation", adapter(config={"init_lora_weights": "lora_ga"})),
         ("init-loftq", "unsupportedInitialisation", adapter(config={"init_lora_weights": "loftq"})),
         ("bias-unknown", "unsupportedFeature", adapter(config={"bias": "some"})),
+        ("task-tokens", "unsupportedFeature", adapter(config={"task_type": "TOKEN_CLS"})),
+        ("task-unknown", "unsupportedFeature", adapter(config={"task_type": "SEQ"})),
+        ("task-number", "invalid", adapter(config={"task_type": 1})),
+        ("modules-to-save-text", "invalid", adapter(config={"modules_to_save": "score"})),
+        ("modules-to-save-numbers", "invalid", adapter(config={"modules_to_save": ["score", 1]})),
         ("layer-replication", "unsupportedFeature", adapter(config={"layer_replication": [[0, 1], [0, 1]]})),
         ("target-parameters", "unsupportedFeature", adapter(config={"target_parameters": ["experts.gate"]})),
         ("trainable-tokens", "unsupportedFeature", adapter(config={"trainable_token_indices": [1]})),
@@ -366,6 +371,12 @@ def adapters():
         ("layer-99", "moduleNotInBase", adapter(lora("base_model.model.model.layers.99.self_attn.q_proj"))),
         ("replaces-nothing", "moduleNotInBase", adapter(lora(**{
             "base_model.model.model.extra.weight": ((2,), [1.0, 1.0])}))),
+        ("head-not-saved", "notSaved", adapter(config={"modules_to_save": ["classifier", "score"]})),
+        ("embeddings-not-saved", "notSaved", adapter(config={"modules_to_save": ["embed_tokens"]})),
+        ("block-not-saved", "notSaved", adapter(config={"modules_to_save": ["1.mlp"]})),
+        ("biases-not-saved", "notSaved", adapter(
+            lora(**{q + ".base_layer.bias": ((32,), [0.5] * 32)}), config={"bias": "all"})),
+        ("adapted-bias-not-saved", "notSaved", adapter(config={"bias": "lora_only"})),
         ("other-width", "doesNotFit", adapter(lora(columns=16))),
         ("other-height", "doesNotFit", adapter(lora(rows=16))),
         ("other-embeddings", "doesNotFit", adapter(lora(**{

@@ -61,8 +61,10 @@ public struct Adapter: Sendable {
         self.replacements = replacements
     }
 
-    /// Checks that every adapted module is in the base with the same shape.
-    /// - Throws: ``AdapterError/moduleNotInBase(_:)``, ``AdapterError/doesNotFit(module:adapter:base:)``.
+    /// Checks that every adapted module is in the base with the same shape, and that nothing that was trained is
+    /// missing.
+    /// - Throws: ``AdapterError/moduleNotInBase(_:)``, ``AdapterError/doesNotFit(module:adapter:base:)``,
+    ///   ``AdapterError/notSaved(tensor:field:)``.
     public func check(against base: CheckpointFolder) throws(AdapterError) {
         for (module, layer) in layers.sorted(by: { $0.key < $1.key }) {
             let weight: LinearWeight
@@ -88,6 +90,7 @@ public struct Adapter: Sendable {
                 throw .doesNotFit(module: name, adapter: tensor.shape, base: shape)
             }
         }
+        try checkCompleteness(against: base)
     }
 
     /// Tensors that a classification adapter may bring without the base having them.

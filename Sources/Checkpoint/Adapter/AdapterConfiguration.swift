@@ -2,21 +2,30 @@
 /// the result is refused by name when the file is read.
 public struct AdapterConfiguration: Sendable {
     /// Which biases were trained along.
-    public enum Bias: String, Sendable {
+    enum Bias: String, Sendable {
         case none
         case all
         case loraOnly = "lora_only"
     }
 
-    /// `SEQ_CLS`, `CAUSAL_LM`, ... as the file has it.
-    public var taskType: String?
+    /// What the adapted model was trained for.
+    enum Task: String, Sendable {
+        case sequenceClassification = "SEQ_CLS"
+        case causalLanguageModel = "CAUSAL_LM"
+        case featureExtraction = "FEATURE_EXTRACTION"
+    }
+
+    /// Nil if the file does not say.
+    let task: Task?
     public var rank: Int
     public var alpha: Double
     public var usesRankStabilizedScale: Bool
     public var usesDoRA: Bool
-    public var bias: Bias
-    /// Modules saved whole, beside the low-rank ones.
-    public var modulesToSave: [String]
+    /// Which biases ``Adapter`` must hold.
+    let bias: Bias
+    /// Ends of the paths of modules saved whole, beside the low-rank ones: ``Adapter`` must hold those that the base
+    /// has.
+    let modulesToSave: [String]
     /// The base that the adapter was trained on, as the file names it.
     public var baseModel: String?
 
@@ -36,7 +45,14 @@ public struct AdapterConfiguration: Sendable {
         guard method == "LORA" else { throw .unsupportedMethod(method) }
         try Self.refuseWhatIsNotImplemented(object)
 
-        taskType = object["task_type"]?.string
+        switch object["task_type"] ?? .null {
+        case .null: task = nil
+        case .string(let name):
+            // The head of another task would be read as one of whole messages.
+            guard let known = Task(rawValue: name) else { throw .unsupportedFeature("task_type \"\(name)\"") }
+            task = known
+        default: throw .invalid(field: "task_type", reason: "is not a string")
+        }
         baseModel = object["base_model_name_or_path"]?.string
         rank = try Self.rank(object["r"] ?? .integer(8), field: "r")
         alpha = try Self.alpha(object["lora_alpha"] ?? .integer(8), field: "lora_alpha")
@@ -49,7 +65,7 @@ public struct AdapterConfiguration: Sendable {
             bias = known
         default: throw .invalid(field: "bias", reason: "is not a string")
         }
-        modulesToSave = object["modules_to_save"]?.array?.compactMap(\.string) ?? []
+        modulesToSave = try Self.names(object, "modules_to_save")
         rankPattern = []
         for (pattern, value) in try Self.patterns(object, "rank_pattern") {
             rankPattern.append((pattern, try Self.rank(value, field: "rank_pattern")))
@@ -93,6 +109,16 @@ public struct AdapterConfiguration: Sendable {
         case .bool(let value): return value
         default: throw .invalid(field: name, reason: "is not true or false")
         }
+    }
+
+    private static func names(_ object: JSONValue.Object, _ name: String) throws(AdapterError) -> [String] {
+        guard let value = object[name], !value.isNull else { return [] }
+        var names: [String] = []
+        for element in value.array ?? [.null] {
+            guard let text = element.string else { throw .invalid(field: name, reason: "is not a list of names") }
+            names.append(text)
+        }
+        return names
     }
 
     private static func patterns(

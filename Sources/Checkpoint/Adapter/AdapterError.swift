@@ -20,6 +20,7 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
     case moduleNotInBase(String)
     case doesNotFit(module: String, adapter: [Int], base: [Int])
     case empty(path: String)
+    case notSaved(tensor: String, field: String)
     case base(CheckpointError)
 
     public var description: String { message.printable }
@@ -52,6 +53,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
         case .doesNotFit(let module, let adapter, let base):
             "adapter: \(module) is \(adapter) in the adapter and \(base) in the base; is it for another model?"
         case .empty(let path): "\(path): the adapter holds no tensors"
+        case .notSaved(let tensor, let field):
+            "adapter_model.safetensors: \(tensor) is missing; by \(field) in adapter_config.json it was trained"
         case .base(let error): error.description
         }
     }

@@ -11,7 +11,7 @@ internal import Darwin
 /// A mapping's pages are read on first use and shared between processes. The memory lives as long as the value does;
 /// views of it (``TensorView``) hold it. As with every mapping, a file that another process truncates while it is
 /// mapped ends this process with SIGBUS: replace the base model by renaming a new folder into place. Files that are
-/// replaced while a server runs (the adapter) are read to a copy instead.
+/// replaced while a server runs (the adapter's) are read to a copy instead.
 ///
 /// Sendable invariant: `base` and `count` never change after `init`, the pages are PROT_READ by then, and they are
 /// released only in `deinit`, when no other reference is left.

@@ -24,7 +24,8 @@ public struct SafetensorsFile: Sendable {
 
     /// Reads the file at `path` to memory and checks it, so that it may be written over while its tensors are used.
     /// - Parameter limit: largest file accepted, in bytes.
-    init(copying path: String, limit: Int) throws(SafetensorsError) {
+    /// - Throws: ``SafetensorsError``.
+    public init(copying path: String, limit: Int) throws(SafetensorsError) {
         let file: MappedFile
         do { file = try MappedFile(copying: path, limit: limit) } catch { throw .file(error) }
         try self.init(file: file)

@@ -30,8 +30,10 @@ final class ContinuationScorer {
     private let stepLogits: AlignedBuffer<Float>
     private let tiles: Int
 
-    /// Bytes of the packed head.
-    var weightBytes: Int { head.byteCount }
+    /// Bytes of working memory.
+    var workspaceBytes: Int {
+        prepared.byteCount + ([tops, sums, stepLogits] + logits).reduce(0) { $0 + $1.byteCount }
+    }
     var memory: MemoryPart {
         MemoryPart(name: "language-model head", bytes: head.byteCount, f32Bytes: head.f32Bytes)
     }
@@ -46,15 +48,8 @@ final class ContinuationScorer {
         self.group = group
         softcap = configuration.finalLogitSoftcap
         hiddenSize = configuration.hiddenSize
-        // A language model's head is never 4-bit in the file; int8 is the nearest that holds it.
-        self.format = format == CK_NF4 ? CK_INT8 : format
+        self.format = Self.headFormat(format)
         let linear = try source.languageModelHead()
-        guard linear.rows == configuration.vocabularySize, linear.columns == hiddenSize else {
-            throw .checkpoint(
-                .wrongShape(
-                    tensor: linear.weight.name, expected: [configuration.vocabularySize, hiddenSize],
-                    found: [linear.rows, linear.columns]))
-        }
         steps = trie.steps
         if let step = steps.first(where: { Int($0.token) >= linear.rows }) {
             throw .unknownToken(id: step.token, vocabularySize: linear.rows)
@@ -71,6 +66,9 @@ final class ContinuationScorer {
         sums = AlignedBuffer(count: tiles * rows)
         stepLogits = AlignedBuffer(count: steps.count)
     }
+
+    /// How the head is held where the layers are in `format`. It is never 4-bit in the file; int8 is the nearest.
+    static func headFormat(_ format: ck_format) -> ck_format { format == CK_NF4 ? CK_INT8 : format }
 
     /// Log-probability of each label.
     /// - Parameter states: normalised hidden states of the prompt's last token and of the tree's rows, row-major.

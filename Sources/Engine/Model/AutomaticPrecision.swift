@@ -31,6 +31,10 @@ extension AutomaticPrecision {
     }
 
     init(_ record: PrecisionRecord, candidates: [Precision], activationLimit: Int) {
+        guard !candidates.isEmpty else {
+            self.init(precision: .f32, reason: "the kernels are generic: none is faster")
+            return
+        }
         var refused: [String] = []
         var taken: Precision?
         for candidate in candidates {

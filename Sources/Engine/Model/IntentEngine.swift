@@ -55,9 +55,9 @@ public final class IntentEngine {
                 kernels: precision == .reference ? "openblas" : kernels.name,
                 activationLimit: kernels.activationLimit, threads: pool.threadCount, memory: classifier.memory,
                 precisionMemory: PrecisionMemory.all(
-                    files.plan, source: files.source, headBytes: files.head?.memory.bytes ?? 0,
-                    group: Self.quantisationGroup, kernels: kernels),
-                weightBytes: classifier.weightBytes, workspaceBytes: classifier.workspaceBytes)
+                    files.plan, source: files.source, head: files.head, group: Self.quantisationGroup,
+                    kernels: kernels),
+                workspaceBytes: classifier.workspaceBytes)
         } catch {
             pool.stop()
             throw error

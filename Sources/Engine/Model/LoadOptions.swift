@@ -3,7 +3,7 @@ public struct LoadOptions: Sendable, Equatable {
     public var model: String
     public var base: String?
     public var adapter: ModelFolder.AdapterChoice
-    /// Nil picks the fastest that this processor supports.
+    /// Nil picks the fastest that this processor supports and that `PrecisionRecord` has as precise enough.
     public var precision: Precision?
     /// Compute threads; nil takes what affinity and the CPU quota allow.
     public var threads: Int?

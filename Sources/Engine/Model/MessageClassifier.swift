@@ -8,8 +8,7 @@ protocol MessageClassifier: AnyObject {
     var extraTokens: Int { get }
     /// The weights in memory by part.
     var memory: [MemoryPart] { get }
-    /// Bytes of weights and of working memory.
-    var weightBytes: Int { get }
+    /// Bytes of working memory.
     var workspaceBytes: Int { get }
 
     /// One prediction a message, in order.

@@ -32,6 +32,9 @@ struct ModelFiles {
             head = nil
             labels = try Self.labels(folder, configured: base.configuration.labels, count: nil)
             guard plan.attention == .causal else { throw .unsupported("a prompt with bidirectional attention") }
+            guard settings.abstention?.outOfScope == nil else {
+                throw .unsupported("abstention.out_of_scope with a prompt")
+            }
             return
         }
         let weights = try source.head(hiddenSize: plan.hiddenSize)
@@ -63,6 +66,7 @@ struct ModelFiles {
                     "\(folder.path) names no labels: put labels.json, an array of "
                         + "\(count.map { "\($0) " } ?? "")strings, beside the adapter")
             }
+            try check(configured, path: folder.base + "/config.json", field: "id2label: ")
             return configured
         }
         let labels: [String]
@@ -74,10 +78,14 @@ struct ModelFiles {
         if let count, labels.count != count {
             throw .mismatch("\(path) has \(labels.count) labels, the head \(count) outputs")
         }
-        guard !labels.isEmpty, Set(labels).count == labels.count, !labels.contains("") else {
-            throw .invalidFile(path: path, reason: "labels must be distinct and not empty")
-        }
+        try check(labels, path: path)
         return labels
+    }
+
+    private static func check(_ labels: [String], path: String, field: String = "") throws(EngineError) {
+        guard !labels.isEmpty, Set(labels).count == labels.count, !labels.contains("") else {
+            throw .invalidFile(path: path, reason: field + "labels must be distinct and not empty")
+        }
     }
 
     /// The model's tokenizer: `tokenizer.model` of the adapter, the model or the base.
@@ -88,24 +96,26 @@ struct ModelFiles {
                 reason: "missing; intentd needs the SentencePiece model that the base was trained with")
         }
         return try MessageTokenizer(
-            path: path, addsBOS: addsBOS, maximumTokens: maximumTokens, vocabularySize: plan.vocabularySize)
+            path: path, addsBOS: try addsBOS(), maximumTokens: maximumTokens, vocabularySize: plan.vocabularySize)
     }
 
     /// `add_bos_token` of tokenizer_config.json; true without it, as for Gemma and Llama.
-    private var addsBOS: Bool {
+    private func addsBOS() throws(EngineError) -> Bool {
         struct TokenizerConfiguration: Decodable {
             var add_bos_token: Bool?
         }
-        guard let path = folder.file("tokenizer_config.json"),
-            let data = try? Data(contentsOf: URL(filePath: path)),
-            let configuration = try? JSONDecoder().decode(TokenizerConfiguration.self, from: data)
-        else { return true }
-        return configuration.add_bos_token ?? true
+        guard let path = folder.file("tokenizer_config.json") else { return true }
+        do {
+            let data = try Data(contentsOf: URL(filePath: path))
+            return try JSONDecoder().decode(TokenizerConfiguration.self, from: data).add_bos_token ?? true
+        } catch {
+            throw .invalidFile(path: path, reason: "is not a JSON object whose add_bos_token is true, false or null")
+        }
     }
 
     func description(
         precision: Precision, precisionReason: String?, kernels: String, activationLimit: Int, threads: Int,
-        memory: [MemoryPart], precisionMemory: [PrecisionMemory], weightBytes: Int, workspaceBytes: Int
+        memory: [MemoryPart], precisionMemory: [PrecisionMemory], workspaceBytes: Int
     ) -> ModelDescription {
         let configuration = source.base.configuration
         let embeddingBytes = (try? source.embeddings().byteCount) ?? 0
@@ -120,7 +130,8 @@ struct ModelFiles {
             pooling: head?.pooling ?? .last, maximumTokens: maximumTokens, precision: precision,
             precisionReason: precisionReason, kernels: kernels, activationLimit: activationLimit, threads: threads,
             basePath: folder.base, adapterPath: folder.adapter, adaptedModules: update?.count ?? 0,
-            adapterRank: source.adapter?.configuration.rank, weightBytes: weightBytes, workspaceBytes: workspaceBytes,
+            adapterRank: source.adapter?.configuration.rank, weightBytes: memory.reduce(0) { $0 + $1.bytes },
+            workspaceBytes: workspaceBytes,
             embeddingBytes: embeddingBytes, memory: memory + [embeddings], precisionMemory: precisionMemory,
             defaultThreshold: settings.abstention?.minConfidence ?? 0,
             scopeMethod: settings.abstention?.outOfScope?.method.rawValue)

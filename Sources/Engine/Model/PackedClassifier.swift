@@ -16,8 +16,11 @@ final class PackedClassifier: MessageClassifier {
     }
 
     let memory: [MemoryPart]
-    let weightBytes: Int
-    var workspaceBytes: Int { decoder.workspace.byteCount + (lanes?.byteCount ?? 0) }
+    var workspaceBytes: Int {
+        var bytes = decoder.workspace.byteCount + (lanes?.byteCount ?? 0)
+        if case .labels(let scorer, _, _) = answer { bytes += scorer.workspaceBytes }
+        return bytes
+    }
     var capacity: Int { decoder.workspace.rows }
     let extraTokens: Int
 
@@ -45,11 +48,9 @@ final class PackedClassifier: MessageClassifier {
             let scorer = try ContinuationScorer(
                 files.source, trie: prompt.trie, format: format, group: group, kernels: kernels, pool: pool)
             answer = .labels(scorer, prompt.trie, temperature: files.settings.calibration?.temperature ?? 1)
-            weightBytes = weights.byteCount + scorer.weightBytes
             memory = weights.memory + [scorer.memory]
         } else if let head = files.head {
             answer = .head(head)
-            weightBytes = weights.byteCount
             memory = weights.memory + [head.memory]
         } else {
             throw .mismatch("\(files.folder.path) has neither a classification head nor a prompt")

@@ -65,7 +65,7 @@ public struct PrecisionRecord: Sendable, Equatable, Codable {
     }
 
     /// Measurements of the adapter in `folder` as it is now.
-    /// - Throws: `EngineError.checkpoint` if its weights cannot be read.
+    /// - Throws: `EngineError.invalidFile` if its weights cannot be read.
     public init(adapter folder: String, entries: [Entry]) throws(EngineError) {
         weights = try Self.digest(folder)
         self.entries = entries
@@ -93,7 +93,7 @@ public struct PrecisionRecord: Sendable, Equatable, Codable {
     }
 
     /// Whether the record is of the weights that the adapter in `folder` has now.
-    /// - Throws: `EngineError.checkpoint` if they cannot be read.
+    /// - Throws: `EngineError.invalidFile` if they cannot be read.
     public func isCurrent(adapter folder: String) throws(EngineError) -> Bool { try Self.digest(folder) == weights }
 
     /// The measurement of a precision with kernels that quantise to `activationLimit`; without one, the finest of those

@@ -5,14 +5,18 @@ import Glibc
 struct ScopeDetector: Sendable {
     private let method: ModelSettings.OutOfScope.Method
     private let threshold: Float
-    /// [classes, width], row-major; empty for `energy`.
+    /// [classes, width], row-major, of length 1 for `cosine`; empty for `energy`.
     private let means: [Float]
     private let center: [Float]?
     /// [width, hidden], row-major; only for `mahalanobis`.
     private let projection: [Float]
     private let width: Int
 
-    /// - Parameter folder: where the settings' tensor file lies.
+    /// Largest tensor file accepted, in bytes: a projection of 16384 inputs and outputs.
+    private static let fileLimit = 1 << 30
+
+    /// Reads the settings' tensor file to memory: it may be written over at any time, as the adapter's files may.
+    /// - Parameter folder: where the file lies.
     init(_ settings: ModelSettings.OutOfScope, folder: String, hiddenSize: Int) throws(EngineError) {
         method = settings.method
         threshold = settings.threshold
@@ -22,7 +26,9 @@ struct ScopeDetector: Sendable {
         }
         let path = folder + "/" + name
         let file: SafetensorsFile
-        do { file = try SafetensorsFile(path: path) } catch { throw .invalidFile(path: path, reason: error.description) }
+        do { file = try SafetensorsFile(copying: path, limit: Self.fileLimit) } catch {
+            throw .checkpoint(.safetensors(error))
+        }
         func floats(_ name: String, _ fits: ([Int]) -> Bool) throws(EngineError) -> [Float]? {
             guard let tensor = file[name] else { return nil }
             guard fits(tensor.shape), let values = try? tensor.floats(), values.allSatisfy(\.isFinite) else {
@@ -38,8 +44,10 @@ struct ScopeDetector: Sendable {
         }
         let width = projection.isEmpty ? hiddenSize : projection.count / hiddenSize
         self.width = width
-        means = try floats("means") { $0.count == 2 && $0[0] > 0 && $0[1] == width } ?? []
+        var means = try floats("means") { $0.count == 2 && $0[0] > 0 && $0[1] == width } ?? []
         guard !means.isEmpty else { throw .invalidFile(path: path, reason: "tensor means is missing") }
+        if settings.method == .cosine { Self.normalise(&means, width) }
+        self.means = means
         center = try floats("center") { $0 == [hiddenSize] }
     }
 
@@ -70,6 +78,15 @@ struct ScopeDetector: Sendable {
                     return sum + difference * difference
                 }
             }.max() ?? -.infinity
+        }
+    }
+
+    /// Gives each row the length 1; a row of zeros stays.
+    private static func normalise(_ rows: inout [Float], _ width: Int) {
+        for start in stride(from: 0, to: rows.count, by: width) {
+            let length = rows[start..<start + width].reduce(0) { $0 + $1 * $1 }.squareRoot()
+            guard length > 0 else { continue }
+            for index in start..<start + width { rows[index] /= length }
         }
     }
 

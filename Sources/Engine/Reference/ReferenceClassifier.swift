@@ -17,7 +17,6 @@ final class ReferenceClassifier: MessageClassifier {
     }
 
     let memory: [MemoryPart]
-    let weightBytes: Int
     var workspaceBytes: Int { 0 }
     let capacity: Int
     var extraTokens: Int { 0 }
@@ -37,12 +36,10 @@ final class ReferenceClassifier: MessageClassifier {
                 softcap: files.source.base.configuration.finalLogitSoftcap,
                 temperature: files.settings.calibration?.temperature ?? 1)
             let headBytes = matrix.values.count * MemoryLayout<Float>.stride
-            weightBytes = weights.byteCount + headBytes
             memory = weights.memory
                 + [MemoryPart(name: "language-model head", bytes: headBytes, f32Bytes: headBytes)]
         } else {
             labels = nil
-            weightBytes = weights.byteCount
             memory = weights.memory + (files.head.map { [$0.memory] } ?? [])
         }
     }

@@ -35,16 +35,21 @@ struct ReferenceWeights: Sendable {
     private let embeddings: TensorView
 
     init(_ source: WeightSource, plan: DecoderPlan, positions: Int) throws(EngineError) {
-        let hidden = plan.hiddenSize, head = plan.headSize
+        let hidden = plan.hiddenSize, head = plan.headSize, feedForward = plan.intermediateSize
+        func matrix(_ module: String, _ rows: Int, _ columns: Int) throws(EngineError) -> ReferenceMatrix {
+            try ReferenceMatrix(source.linear(module, rows: rows, columns: columns))
+        }
         var layers: [ReferenceLayer] = []
         for index in plan.layers.indices {
             let names = LayerModules(index)
             layers.append(
                 ReferenceLayer(
-                    query: try Self.matrix(source, names.query), key: try Self.matrix(source, names.key),
-                    value: try Self.matrix(source, names.value), output: try Self.matrix(source, names.output),
-                    gate: try Self.matrix(source, names.gate), up: try Self.matrix(source, names.up),
-                    down: try Self.matrix(source, names.down),
+                    query: try matrix(names.query, plan.querySize, hidden),
+                    key: try matrix(names.key, plan.keyValueSize, hidden),
+                    value: try matrix(names.value, plan.keyValueSize, hidden),
+                    output: try matrix(names.output, hidden, plan.querySize),
+                    gate: try matrix(names.gate, feedForward, hidden), up: try matrix(names.up, feedForward, hidden),
+                    down: try matrix(names.down, hidden, feedForward),
                     attentionNorm: try source.norm(names.norm(plan.norms.attention), count: hidden),
                     feedForwardNorm: try source.norm(names.norm(plan.norms.feedForward), count: hidden),
                     attentionOutputNorm: try source.norm(names.norm(plan.norms.attentionOutput), count: hidden),
@@ -57,9 +62,6 @@ struct ReferenceWeights: Sendable {
         rotary = plan.rotary.map { RotaryTable($0, headSize: plan.headSize, positions: positions) }
         embeddings = try source.embeddings()
     }
-
-    /// Bytes of the matrices.
-    var byteCount: Int { memory.reduce(0) { $0 + $1.bytes } }
 
     /// What the matrices hold, by part.
     var memory: [MemoryPart] {
@@ -81,9 +83,5 @@ struct ReferenceWeights: Sendable {
             try? embeddings.readFloats(rows: Int(id)..<Int(id) + 1, into: buffer)
         }
         return row
-    }
-
-    private static func matrix(_ source: WeightSource, _ module: String) throws(EngineError) -> ReferenceMatrix {
-        try ReferenceMatrix(source.linear(module))
     }
 }

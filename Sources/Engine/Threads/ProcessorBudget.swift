@@ -60,13 +60,19 @@ public enum ProcessorBudget {
         text.split(whereSeparator: \.isWhitespace).first.flatMap { Double($0) }
     }
 
-    private static func readSmallFile(_ path: String) -> String? {
+    /// A file of /proc or /sys, which may come in pieces: `status` is longer than a page for a process of many groups.
+    static func readSmallFile(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = read(descriptor, &bytes, bytes.count)
-        guard count >= 0 else { return nil }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
+            if count == 0 { break }
+            guard count > 0 else { return nil }
+            filled += count
+        }
+        return String(decoding: bytes.prefix(filled), as: UTF8.self)
     }
 }

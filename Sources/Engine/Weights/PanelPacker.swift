@@ -36,30 +36,27 @@ struct PanelPacker {
         let first = panel * width, last = min(first + width, Int(shape.n)), columns = Int(shape.k)
         var start = 0
         var row = first
-        var status = CK_OK
+        var sources: [String] = []
         for part in parts {
             let partStart = start
             start += part.rows
             // Parts before and behind the panel have none of its rows.
             guard max(row, partStart) < min(last, start) else { continue }
             let range = max(row, partStart) - partStart..<min(last, start) - partStart
-            if keeps4Bit, case .quantized(let matrix) = part.weight, range.count == last - first {
-                status = pack(matrix, rows: range, panel, target)
-                return try check(status, part)
+            sources.append(part.weight.name)
+            // `checkFourBit` has seen to it that the panel is of one part, which is quantised.
+            if keeps4Bit, case .quantized(let matrix) = part.weight {
+                return try check(pack(matrix, rows: range, panel, target), sources)
             }
             let offset = (row - first) * columns
             let buffer = UnsafeMutableBufferPointer(start: rows.pointer + offset, count: range.count * columns)
-            if keeps4Bit {
-                do { try part.weight.readFloats(rows: range, into: buffer) } catch { throw .checkpoint(error) }
-            } else {
-                try part.read(rows: range, into: buffer)
-            }
+            try part.read(rows: range, into: buffer)
             row += range.count
         }
-        withUnsafePointer(to: shape) { shape in
-            status = kernels.table.pack_panel(shape, Int32(panel), rows.pointer, columns, target)
+        let status = withUnsafePointer(to: shape) { shape in
+            kernels.table.pack_panel(shape, Int32(panel), rows.pointer, columns, target)
         }
-        try check(status, parts[0])
+        try check(status, sources)
     }
 
     /// Hands codes and scales over as they are: nothing is quantised again.
@@ -80,11 +77,12 @@ struct PanelPacker {
         }
     }
 
-    private func check(_ status: ck_status, _ part: MergedLinear) throws(EngineError) {
+    /// - Parameter sources: the tensors that the panel has rows of.
+    private func check(_ status: ck_status, _ sources: [String]) throws(EngineError) {
         switch status {
         case CK_OK: return
-        case CK_NOT_FINITE: throw .mismatch("\(part.weight.name) holds a NaN or an infinity")
-        default: throw .unsupported("\(part.weight.name) in this precision")
+        case CK_NOT_FINITE: throw .mismatch("\(sources.joined(separator: " or ")) holds a NaN or an infinity")
+        default: throw .unsupported("\(sources.joined(separator: " or ")) in this precision")
         }
     }
 

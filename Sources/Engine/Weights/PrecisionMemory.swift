@@ -10,14 +10,19 @@ public struct PrecisionMemory: Sendable, Equatable {
 
 extension PrecisionMemory {
     /// One value for each precision that can hold the model, f32 first.
-    /// - Parameter headBytes: what the head takes, in every precision.
+    /// - Parameter head: f32 in every precision; nil for a causal language model, whose own head is packed.
     static func all(
-        _ plan: DecoderPlan, source: WeightSource, headBytes: Int, group: Int, kernels: KernelSet
+        _ plan: DecoderPlan, source: WeightSource, head: ClassificationHead?, group: Int, kernels: KernelSet
     ) -> [PrecisionMemory] {
         var result: [PrecisionMemory] = []
         for precision in [Precision.f32, .bf16, .int8, .nf4] {
             guard let format = precision.format, precision != .nf4 || source.isNF4 else { continue }
-            var bytes = headBytes, fits = true
+            let headFormat = ContinuationScorer.headFormat(format)
+            guard
+                var bytes = head?.memory.bytes
+                    ?? packedBytes(plan.vocabularySize, plan.hiddenSize, headFormat, group, kernels)
+            else { continue }
+            var fits = true
             for index in plan.layers.indices {
                 for (modules, outputs, inputs) in plan.products(LayerModules(index)) {
                     guard let packed = packedBytes(outputs, inputs, format, group, kernels) else {

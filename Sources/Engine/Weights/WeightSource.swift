@@ -17,20 +17,27 @@ struct WeightSource: Sendable {
     }
 
     /// The linear layer at `module`, not yet read.
-    func linear(_ module: String) throws(EngineError) -> MergedLinear {
+    /// - Parameters:
+    ///   - rows: outputs that it must have, if given.
+    ///   - columns: inputs that it must have, if given.
+    func linear(_ module: String, rows: Int? = nil, columns: Int? = nil) throws(EngineError) -> MergedLinear {
+        let weight: LinearWeight, bias: [Float]?
         do {
-            let weight = try checkpoint.linear(module)
-            return MergedLinear(
-                weight: weight, update: checkpoint.lora(module),
-                bias: try checkpoint.bias(module, count: weight.rows))
+            weight = try checkpoint.linear(module, rows: rows, columns: columns)
+            bias = try checkpoint.bias(module, count: weight.rows)
         } catch {
             throw .checkpoint(error)
         }
+        return MergedLinear(
+            weight: weight, update: checkpoint.lora(module),
+            bias: try bias.map { values throws(EngineError) in try Self.finite(values, module + ".bias") })
     }
 
     /// A norm's weight.
     func norm(_ name: String, count: Int) throws(EngineError) -> [Float] {
-        do { return try checkpoint.floats(name, shape: [count]) } catch { throw .checkpoint(error) }
+        let values: [Float]
+        do { values = try checkpoint.floats(name, shape: [count]) } catch { throw .checkpoint(error) }
+        return try Self.finite(values, name)
     }
 
     /// A norm's weight where the architecture has that norm.
@@ -56,14 +63,16 @@ struct WeightSource: Sendable {
         return table
     }
 
-    /// The language model's head: [vocabulary, hidden].
+    /// The language model's head: [vocabulary, hidden]. Tied to the embeddings unless the adapter has one of its own.
     func languageModelHead() throws(EngineError) -> MergedLinear {
-        let isTied = base.configuration.tiesWordEmbeddings && adapter?.replacements["lm_head.weight"] == nil
-        return try linear(isTied ? "model.embed_tokens" : "lm_head")
+        let isAdapted = adapter?.replacements["lm_head.weight"] != nil || adapter?.layers["lm_head"] != nil
+        return try linear(
+            base.configuration.tiesWordEmbeddings && !isAdapted ? "model.embed_tokens" : "lm_head",
+            rows: base.configuration.vocabularySize, columns: base.configuration.hiddenSize)
     }
 
     /// The classification head's weight as f32, row-major [labels, hidden], and its bias: the adapter's, else the
-    /// base's.
+    /// base's, with the adapter's update if it has one.
     func head(hiddenSize: Int) throws(EngineError) -> (rows: Int, weight: [Float], bias: [Float]?) {
         for name in ["score", "classifier"] {
             guard let tensor = checkpoint.tensorIfPresent(name + ".weight") else { continue }
@@ -71,15 +80,19 @@ struct WeightSource: Sendable {
                 throw .checkpoint(
                     .wrongShape(tensor: tensor.name, expected: [tensor.rows, hiddenSize], found: tensor.shape))
             }
-            do {
-                let weight = try checkpoint.floats(name + ".weight")
-                return (tensor.rows, weight, try checkpoint.bias(name, count: tensor.rows))
-            } catch {
-                throw .checkpoint(error)
-            }
+            let head = try linear(name, rows: tensor.rows, columns: hiddenSize)
+            let weight = try ReferenceMatrix(head).values
+            return (head.rows, try Self.finite(weight, tensor.name), head.bias)
         }
         throw .mismatch(
             "\(adapter?.path ?? base.path) has no classification head (score.weight); a causal language model needs "
                 + "a prompt in intentd.json")
+    }
+
+    /// What is packed is checked by its kernel; everything else is here, so that a spoilt file is refused by name
+    /// instead of giving no answers.
+    private static func finite(_ values: [Float], _ name: String) throws(EngineError) -> [Float] {
+        guard values.allSatisfy(\.isFinite) else { throw .mismatch("\(name) holds a NaN or an infinity") }
+        return values
     }
 }

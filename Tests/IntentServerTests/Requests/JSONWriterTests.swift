@@ -31,7 +31,7 @@ struct JSONWriterTests {
     }
 
     @Test func numbersReadBackExactly() throws {
-        for number in [0, 1, 0.1, 1e-7, 3.4e38, 1.17549435e-38, Float.leastNonzeroMagnitude, -2.5] as [Float] {
+        for number in [0, 1, 0.1, 1e-7, 3.4e38, .leastNormalMagnitude, Float.leastNonzeroMagnitude, -2.5] as [Float] {
             var json = JSONWriter()
             json.value(number)
             #expect(try JSONValue(parsing: Array(json.buffer.readableBytesView)).double.map(Float.init) == number)

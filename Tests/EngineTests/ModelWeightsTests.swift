@@ -1,0 +1,102 @@
+import CKernels
+import Checkpoint
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Engine
+
+/// What a model's files may hold that would give wrong answers, or none, without a word.
+@Suite struct ModelWeightsTests {
+    private static let llama = EngineFixture.folder + "llama"
+
+    private func files(_ folder: TemporaryFolder) throws -> ModelFiles {
+        try ModelFiles(try ModelFolder(path: folder.path))
+    }
+
+    /// The Llama fixture as a base, with text of its config.json replaced.
+    private func base(replacing old: String = "", by new: String = "") throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.copy(Self.llama, to: "base")
+        if !old.isEmpty { try replace("base/config.json", old, new, folder) }
+        return folder
+    }
+
+    private func replace(_ name: String, _ old: String, _ new: String, _ folder: TemporaryFolder) throws {
+        let text = String(decoding: try folder.bytes(name), as: UTF8.self)
+        try #require(text.contains(old))
+        try folder.write(name, text.replacing(old, with: new))
+    }
+
+    private func writeAdapter(
+        _ module: String, a: [Float], b: [Float], to folder: TemporaryFolder
+    ) throws {
+        try folder.write("adapter/adapter_config.json", #"{"peft_type": "LORA", "r": 1, "lora_alpha": 2}"#)
+        let name = "base_model.model." + module
+        try folder.write(
+            "adapter/adapter_model.safetensors",
+            SafetensorsBytes.make([
+                (name + ".lora_A.weight", [1, a.count], a), (name + ".lora_B.weight", [b.count, 1], b),
+            ]))
+    }
+
+    private func packed(_ files: ModelFiles) throws -> PackedClassifier {
+        let pool = ForkJoinPool(threadCount: 1)
+        defer { pool.stop() }
+        return try PackedClassifier(
+            files, prompt: nil, format: CK_F32, group: IntentEngine.quantisationGroup, rows: 8,
+            kernels: try KernelSet(), pool: pool, progress: { _ in })
+    }
+
+    @Test func weightsOfAnotherShapeAreRefusedInEveryPrecision() throws {
+        let files = try files(try base(replacing: #""intermediate_size": 192"#, by: #""intermediate_size": 160"#))
+        let expected = EngineError.checkpoint(
+            .wrongShape(tensor: "model.layers.0.mlp.gate_proj.weight", expected: [160, 64], found: [192, 64]))
+        #expect(throws: expected) { try ReferenceClassifier(files, prompt: nil, rows: 8) }
+        #expect(throws: expected) { try packed(files) }
+    }
+
+    @Test func anAdapterOfTheHeadIsMerged() throws {
+        let folder = try base()
+        let plain = try files(folder).source.head(hiddenSize: 64).weight
+        let a = (0..<64).map { Float($0) }, b: [Float] = [1, 0, -1, 2, 0, 0, 3]
+        try writeAdapter("score", a: a, b: b, to: folder)
+        let merged = try files(folder).source.head(hiddenSize: 64).weight
+        for (index, value) in merged.enumerated() {
+            #expect(value == plain[index] + 2 * b[index / 64] * a[index % 64])
+        }
+    }
+
+    /// Tied or not: PEFT computes with the adapted layer.
+    @Test func anAdapterOfATiedLanguageModelHeadIsUsed() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama-causal/base", to: "base")
+        try replace("base/config.json", #""tie_word_embeddings": false"#, #""tie_word_embeddings": true"#, folder)
+        try writeAdapter(
+            "lm_head", a: [Float](repeating: 1, count: 64), b: [Float](repeating: 1, count: 340), to: folder)
+        let source = try WeightSource(
+            base: CheckpointFolder(path: folder.path + "/base"), adapter: Adapter(path: folder.path + "/adapter"))
+        #expect(try source.languageModelHead().update?.module == "lm_head")
+    }
+
+    @Test(arguments: ["score.weight", "model.norm.weight", "model.layers.1.input_layernorm.weight"])
+    func whatIsNotANumberIsRefusedByName(_ tensor: String) throws {
+        let folder = try base()
+        try SafetensorsBytes.spoil(tensor, at: folder.path + "/base/model.safetensors")
+        #expect(throws: EngineError.mismatch("\(tensor) holds a NaN or an infinity")) { try packed(try files(folder)) }
+    }
+
+    @Test(arguments: ["q_proj", "k_proj", "v_proj"]) func theSpoiltSiblingIsNamed(_ name: String) throws {
+        let folder = try base()
+        let tensor = "model.layers.1.self_attn.\(name).weight"
+        try SafetensorsBytes.spoil(tensor, at: folder.path + "/base/model.safetensors")
+        #expect(throws: EngineError.mismatch("\(tensor) holds a NaN or an infinity")) { try packed(try files(folder)) }
+    }
+
+    @Test func weightsInAllAreTheirParts() throws {
+        let files = try files(try base())
+        let reference = try ReferenceClassifier(files, prompt: nil, rows: 8)
+        let head = try #require(files.head?.memory)
+        #expect(try packed(files).memory.contains(head) && reference.memory.contains(head))
+    }
+}

@@ -12,8 +12,6 @@ struct DecoderLayer: Sendable {
     let down: PackedLinear
     let attentionNorm, feedForwardNorm: NormWeight
     let attentionOutputNorm, feedForwardOutputNorm, queryNorm, keyNorm: NormWeight?
-
-    var byteCount: Int { projections.byteCount + output.byteCount + gates.byteCount + down.byteCount }
 }
 
 /// The weight of an RMSNorm, as the file has it.
@@ -35,8 +33,6 @@ struct DecoderWeights: Sendable {
     let embeddings: TensorView
     let rotary: [RotaryTable]
 
-    /// Bytes of packed weights.
-    var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
     /// Ranks of the side products of one packed layer together, at most.
     var largestRank: Int {
         layers.flatMap { [$0.projections, $0.output, $0.gates, $0.down] }

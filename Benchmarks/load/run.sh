@@ -24,12 +24,12 @@ fi
 
 # shellcheck disable=SC2086
 bounded() {
-  local own after
+  local own calls after
   own=$(over_http "$scored" "$intentd" $threads)
   echo "over HTTP, one message a call, no bound to keep: $own messages/s" | tee -a "$output/capacity.txt"
   start /readyz 200 "$intentd" serve --latency-bound-ms "$bound" $threads
-  echo "over HTTP, calls of 64 messages: $("$load" capacity --port "$port" --connections 1 --calls "${CALLS:-40}") messages/s" |
-    tee -a "$output/capacity.txt"
+  calls=$("$load" capacity --port "$port" --connections 1 --calls "${CALLS:-40}")
+  echo "over HTTP, calls of 64 messages: $calls messages/s" | tee -a "$output/capacity.txt"
   "$load" run --port "$port" --capacity "$capacity" --seconds "$each" --bound-ms "$bound" --loads $loads \
     --json "$output/latency-bounded.json" | tee "$output/table.md"
   stop

@@ -27,9 +27,12 @@ extension BatchScheduler {
 
     /// The time that a batch may take for a request that has this much time from its arrival on.
     private func batchSeconds(within seconds: Double) -> Double {
-        let margin = costs.margin.seconds(predicted: configuration.batchShare * seconds)
-        let margins = (2 * square(margin) + square(transitSeconds)).squareRoot()
-        let share = configuration.batchShare * max(seconds - margins, seconds / 2)
+        // A batch's margin grows with its time, which the margin limits: a few steps come near to where they meet.
+        var share = configuration.batchShare * seconds
+        for _ in 0..<4 {
+            let margins = (2 * square(costs.margin.seconds(predicted: share)) + square(transitSeconds)).squareRoot()
+            share = configuration.batchShare * max(seconds - margins, seconds / 2)
+        }
         // A batch of a twentieth of the bound holds nobody up, whatever company saves.
         return min(share, max(costs.fixedSeconds / configuration.fixedCostShare, boundSeconds / 20))
     }
@@ -94,10 +97,12 @@ extension BatchScheduler {
                 return .failure(.deadlineTooShort(needed: .seconds(needed + allowanceSeconds)))
             }
         }
-        guard queue.tokens + tokens <= configuration.maxQueuedTokens, let risk = risk(candidates, now: now) else {
-            return .failure(.overloaded(retryAfter: .seconds(predictedDrain(now: now))))
+        if queue.tokens + tokens <= configuration.maxQueuedTokens {
+            if let risk = risk(candidates, now: now) { return .success(risk) }
+            // A refusal by an idle engine would never end: nothing waits, and only batches teach it a smaller margin.
+            if isIdle { return .success(1) }
         }
-        return .success(risk)
+        return .failure(.overloaded(retryAfter: .seconds(predictedDrain(now: now))))
     }
 
     /// The compute of these requests, in full batches, that falls into one latency bound: work with a later deadline

@@ -9,7 +9,7 @@
 ///   that who arrives just after its start still has time for a batch of their own.
 /// - **Admission by schedulability.** A request is admitted if, with it in the queue, the batches that would be formed
 ///   from now on keep it and everything behind it in time (for EDF the exact test, up to prediction error: Liu and
-///   Layland 1973; Dertouzos 1974). Otherwise it is refused now.
+///   Layland 1973; Dertouzos 1974). Otherwise it is refused now; by an idle engine only for the caller's own deadline.
 /// - **Full batches under overload.** A batch has a fixed cost, and its first member's deadline limits its length.
 ///   While more work arrives than the engine can do, a request that would open a new batch is admitted only if it
 ///   leaves time for a full one; otherwise the queue fills with requests that have to run alone.

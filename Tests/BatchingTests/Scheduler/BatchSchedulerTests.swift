@@ -190,6 +190,18 @@ import Testing
         #expect(answered == rows)
     }
 
+    /// Refused by an idle engine, a call would be refused for ever: only batches lower the margin.
+    @Test(arguments: [2, 4, 8, 16, 32, 64]) func anIdleEngineTakesACallOfManyRowsAfterADisturbance(rows: Int) {
+        var test = TestScheduler(fixed: 4, configuration: BatchingConfiguration())
+        for index in 0..<20 {
+            #expect(test.admit("slow").isSuccess)
+            _ = test.start()
+            _ = test.finish(after: index % 3 == 2 ? 30 : 7)
+        }
+        #expect(test.scheduler.costs.margin.seconds(predicted: 0.02) > 0.0149, "as much as a margin may be")
+        #expect(test.admit(rows: (0..<rows).map { (tokens: 14, payload: "\($0)") }).isSuccess)
+    }
+
     @Test func aLargeCallLeavesHalfOfTheEngineToOthers() {
         var test = TestScheduler()
         #expect(test.admit(rows: (0..<400).map { (tokens: 12, payload: "bulk \($0)") }).isSuccess)

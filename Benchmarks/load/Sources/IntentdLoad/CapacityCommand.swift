@@ -2,10 +2,11 @@ import ArgumentParser
 import NIOCore
 import NIOPosix
 
-/// How many messages a second the service answers at most: calls of many messages, one after another.
+/// How many messages a second the service answers at most: calls of many messages one after another, or of one message
+/// over many connections.
 struct CapacityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "capacity", abstract: "Print the messages a second that calls of many messages reach.")
+        commandName: "capacity", abstract: "Print the messages a second that a closed loop of calls reaches.")
 
     @OptionGroup var target: Target
     @Option(help: "Messages of one call.")
@@ -14,10 +15,9 @@ struct CapacityCommand: AsyncParsableCommand {
     var calls = 40
 
     func run() async throws {
-        var target = target
-        target.connections = 1
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        _ = try await ClosedLoop([(0, Requests.call(from: 0, rows: rows))], loop: loop).run(target)
+        let warmUp = (0..<target.connections).map { ($0, Requests.call(from: $0 * rows, rows: rows)) }
+        _ = try await ClosedLoop(warmUp, loop: loop).run(target)
         let bodies = (0..<calls).map { ($0, Requests.call(from: $0 * rows, rows: rows)) }
         let clock = ContinuousClock()
         let start = clock.now

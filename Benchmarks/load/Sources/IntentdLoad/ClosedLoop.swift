@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Sends each request when the one before has been answered; what is refused is sent again.
+/// Sends each request when the one before has been answered; what is refused or late is sent again.
 ///
 /// `@unchecked Sendable`: all state is touched on the pool's loop only, but for the start and after the end.
 final class ClosedLoop: @unchecked Sendable {
@@ -27,8 +27,8 @@ final class ClosedLoop: @unchecked Sendable {
             outstanding -= 1
             if case .response(200, let body, _) = outcome {
                 answers[exchange.message] = body
-            } else if case .response(429, _, _) = outcome {
-                // A service that has just been disturbed may refuse a large call. The wait counts.
+            } else if case .response(let status, _, _) = outcome, status == 429 || status == 504 {
+                // A service that has just been disturbed may refuse a large call, or be late with it. The time counts.
                 left.append((exchange.message, exchange.body))
                 _ = loop.scheduleTask(in: .milliseconds(50)) { self.sendNext() }
                 return

@@ -12,9 +12,10 @@ enum Requests {
     /// The distinct message that is sent as the `n`th.
     static func message(_ number: Int) -> Int { indices[BankingMessages.message(number)] ?? 0 }
 
-    /// A body with many messages.
+    /// A body with one message or many.
     static func call(from number: Int, rows: Int) -> ByteBuffer {
-        body(["texts": (number..<number + rows).map { BankingMessages.message($0) }])
+        if rows == 1 { return bodies[message(number)] }
+        return body(["texts": (number..<number + rows).map { BankingMessages.message($0) }])
     }
 
     private static func body(_ value: some Encodable) -> ByteBuffer {

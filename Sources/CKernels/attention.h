@@ -5,6 +5,10 @@
 /// Query rows whose scores are held at once; `ck_attention_workspace` counts on it.
 enum { QUERY_ROWS = 64 };
 
+/// Panels of keys that tiles of rows multiply at once: where full tiles cannot take more than one, one stays in the
+/// first-level cache for all of them.
+enum { KEY_PANELS = WIDE_ROWS < TILE_ROWS ? 1 : FLOAT_PANELS };
+
 /// The rows that row i sees, counted from the message's start.
 typedef struct span {
     int32_t low, high;
@@ -85,19 +89,16 @@ static void weigh_values(
     }
 }
 
-/// Scores of `count` rows (at most TILE_ROWS) with the keys of two panels, or one where there are no more.
+/// Scores of `count` rows (at most TILE_ROWS) with the keys of one panel or KEY_PANELS.
 static void score_keys(
     int32_t count, const float *q, ptrdiff_t ldq, const float *keys, int32_t panels, int32_t size, float *scores,
     ptrdiff_t lds) {
-    if (panels == FLOAT_PANELS && count <= WIDE_ROWS) {
+    if (panels == 1)
+        float_rows(count, size, q, ldq, keys, CK_PANEL, scores, lds, FRESH, NULL);
+    else
         float_wide(
             count, 0, size, (const char *)q, ldq * 4, (const char *)keys, CK_PANEL * 4, (size_t)size * CK_PANEL * 4,
             scores, lds, FRESH, NULL);
-        return;
-    }
-    for (int32_t p = 0; p < panels; p++)
-        float_rows(
-            count, size, q, ldq, keys + (size_t)p * CK_PANEL * size, CK_PANEL, scores + p * CK_PANEL, lds, FRESH, NULL);
 }
 
 /// One query head's rows [first, last), counted from the message's start; at most QUERY_ROWS.
@@ -109,8 +110,8 @@ static void attend_rows(
     const float *q = a->q + start * a->ldq + (ptrdiff_t)head * size;
     // Tiles of about equally many rows: a single row waits for each of its sums.
     const int32_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, ends = (int32_t)lds;
-    for (int32_t panel = 0; panel < ends; panel += FLOAT_PANELS * CK_PANEL) {
-        const int32_t panels = ck_min(FLOAT_PANELS, (ends - panel) / CK_PANEL);
+    for (int32_t panel = 0; panel < ends; panel += KEY_PANELS * CK_PANEL) {
+        const int32_t panels = ck_min(KEY_PANELS, (ends - panel) / CK_PANEL);
         for (int32_t tile = 0; tile < tiles; tile++) {
             const int32_t row = first + rows * tile / tiles, count = first + rows * (tile + 1) / tiles - row;
             const span all = visible_together(a, row, count, length);

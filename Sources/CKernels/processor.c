@@ -6,6 +6,7 @@
 #if defined(__linux__)
 
 #include <sched.h>
+#include <string.h>
 
 int32_t ck_processor(void) { return sched_getcpu(); }
 
@@ -17,8 +18,12 @@ int32_t ck_leave_processors(uint64_t taken) {
         CPU_ZERO(&target);
         CPU_SET(processor, &target);
         if (sched_setaffinity(0, sizeof target, &target) != 0) return -1;
-        // Held there for this moment only; nothing else sets this thread's own set meanwhile.
-        sched_setaffinity(0, sizeof allowed, &allowed);
+        // Held there for this moment only; nothing else sets this thread's own set meanwhile. If what it was allowed has
+        // just been taken from the whole process, everything is asked for, which the system cuts to what is left.
+        if (sched_setaffinity(0, sizeof allowed, &allowed) != 0) {
+            memset(&target, 0xff, sizeof target);
+            sched_setaffinity(0, sizeof target, &target);
+        }
         return processor;
     }
     return -1;

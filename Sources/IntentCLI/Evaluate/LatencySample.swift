@@ -1,3 +1,4 @@
+import Batching
 import Engine
 
 /// Messages of a file answered one at a time, as a lone caller would have them.

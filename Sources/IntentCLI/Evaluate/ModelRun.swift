@@ -1,3 +1,4 @@
+import Batching
 import Engine
 
 /// One engine's answers to all messages of a file.

@@ -1,3 +1,4 @@
+import Batching
 import Glibc
 
 /// One line on standard error that shows how far long work is; silent when standard error is no terminal.
@@ -61,12 +62,5 @@ struct ProgressLine {
     private func write(_ text: String) {
         let bytes = Array(text.utf8)
         _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
-    }
-}
-
-extension Duration {
-    /// The duration as seconds.
-    var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
 }

@@ -6,10 +6,4 @@ extension Duration {
         guard !overflow else { return seconds < 0 ? .min : .max }
         return whole + attoseconds / 1_000_000_000
     }
-
-    /// Seconds as a floating-point number.
-    var inSeconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) * 1e-18
-    }
 }

@@ -78,7 +78,6 @@ CK_INLINE vf v_scale(vf y, vf n) {
 }
 
 CK_INLINE vi vi_zero(void) { return vdupq_n_s32(0); }
-CK_INLINE vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 CK_INLINE vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
 CK_INLINE vi vi_max(vi a, vi b) { return vmaxq_s32(a, b); }
 CK_INLINE uint32_t vi_largest(vi x) { return (uint32_t)vmaxvq_s32(x); }

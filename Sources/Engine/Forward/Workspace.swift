@@ -81,11 +81,10 @@ final class Workspace {
         return (buffer.pointer, buffer.pointer + buffer.count / 2)
     }
 
-    /// Whole activation groups; and whole panels, but for widths where up does not start with a panel: then all.
+    /// Whole activation groups that are whole panels; all columns where groups are not, or up does not start with one.
     private static func gateColumns(_ plan: DecoderPlan, _ group: Int) -> Int {
-        let width = plan.intermediateSize
-        guard width % Int(CK_PANEL) == 0 else { return width }
-        return min(width, (leastGateColumns + group - 1) / group * group)
+        let width = plan.intermediateSize, columns = (leastGateColumns + group - 1) / group * group
+        return width % Int(CK_PANEL) == 0 && columns % Int(CK_PANEL) == 0 ? min(width, columns) : width
     }
 
     /// With 128 rows, gate and up of so many columns stay in a second-level cache beside the weights.

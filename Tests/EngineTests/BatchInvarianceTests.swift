@@ -30,6 +30,21 @@ import Testing
         #expect(one.map(bits) == many.map(bits))
     }
 
+    /// Gates made in one tile or in several: here two, of 128 and of 64 columns.
+    @Test(arguments: precisions, KernelSet.available)
+    func anyCutOfGates(_ precision: Precision, _ instructionSet: String) throws {
+        let fixture = try EngineFixture("llama-qlora")
+        let whole = try DecoderRunner(fixture, precision: precision, instructionSet: instructionSet)
+        #expect(whole.decoder.workspace.gateColumns == 192)
+        let expected = whole.hiddenStates(fixture.messages).map(bits)
+        for threads in [1, 3] {
+            let cut = try DecoderRunner(
+                fixture, precision: precision, instructionSet: instructionSet, threads: threads, leastGateColumns: 1)
+            #expect(cut.decoder.workspace.gateColumns == 128)
+            #expect(cut.hiddenStates(fixture.messages).map(bits) == expected)
+        }
+    }
+
     private func bits(_ values: [Float]) -> [UInt32] { values.map(\.bitPattern) }
 }
 

@@ -30,7 +30,8 @@ final class Decoder {
 
     init(
         plan: DecoderPlan, weights: DecoderWeights, format: ck_format, group: Int, kernels: KernelSet,
-        pool: ForkJoinPool, rows: Int, treePositions: Int = 0, mostEmbeddedRows: Int = Decoder.mostEmbeddedRows
+        pool: ForkJoinPool, rows: Int, treePositions: Int = 0, mostEmbeddedRows: Int = Decoder.mostEmbeddedRows,
+        leastGateColumns: Int = Workspace.leastGateColumns
     ) {
         self.plan = plan
         self.weights = weights
@@ -42,7 +43,7 @@ final class Decoder {
         normFlags = plan.normWeightOffset == 0 ? 0 : Int32(CK_NORM_UNIT_OFFSET)
         workspace = Workspace(
             plan: plan, rows: rows, rank: weights.largestRank, treePositions: treePositions, format: format,
-            group: group, kernels: kernels, threads: pool.threadCount)
+            group: group, kernels: kernels, threads: pool.threadCount, leastGateColumns: leastGateColumns)
     }
 
     /// A decoder of the same weights with working memory of its own.

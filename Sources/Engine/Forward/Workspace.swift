@@ -34,9 +34,10 @@ final class Workspace {
     ///   - rows: tokens of the largest micro-batch, and so of the longest message.
     ///   - rank: adapter ranks of one product's parts together; 0 without side products.
     ///   - treePositions: positions of the longest prompt and label; 0 without a label tree.
+    ///   - leastGateColumns: columns of gate in one tile at least, where it has as many.
     init(
         plan: DecoderPlan, rows: Int, rank: Int, treePositions: Int, format: ck_format, group: Int,
-        kernels: KernelSet, threads: Int
+        kernels: KernelSet, threads: Int, leastGateColumns: Int
     ) {
         self.rows = rows
         residual = AlignedBuffer(count: rows * plan.hiddenSize)
@@ -44,7 +45,7 @@ final class Workspace {
         attendedStride = Self.spread(plan.querySize, kernels)
         attended = AlignedBuffer(count: rows * attendedStride)
         update = AlignedBuffer(count: rows * plan.hiddenSize)
-        gateColumns = Self.gateColumns(plan, group)
+        gateColumns = Self.gateColumns(plan, group, leastGateColumns)
         // One more panel: a tile's rows do not all fall into the same sets of the first-level cache.
         gateStride = 2 * gateColumns + Int(CK_PANEL)
         let tile = min(rows, Decoder.rowsPerProductTile) * gateStride
@@ -82,13 +83,13 @@ final class Workspace {
     }
 
     /// Whole activation groups that are whole panels; all columns where groups are not, or up does not start with one.
-    private static func gateColumns(_ plan: DecoderPlan, _ group: Int) -> Int {
-        let width = plan.intermediateSize, columns = (leastGateColumns + group - 1) / group * group
+    private static func gateColumns(_ plan: DecoderPlan, _ group: Int, _ least: Int) -> Int {
+        let width = plan.intermediateSize, columns = (least + group - 1) / group * group
         return width % Int(CK_PANEL) == 0 && columns % Int(CK_PANEL) == 0 ? min(width, columns) : width
     }
 
     /// With 128 rows, gate and up of so many columns stay in a second-level cache beside the weights.
-    private static let leastGateColumns = 256
+    static let leastGateColumns = 256
 
     /// The memory for prepared rows of `inputs` elements. One set of gated ones and one of others is alive at a time:
     /// each product reads it before the next is prepared.

@@ -11,7 +11,7 @@ final class DecoderRunner {
 
     init(
         _ files: ModelFiles, plan: DecoderPlan, precision: Precision, instructionSet: String? = nil, threads: Int = 1,
-        rows: Int = 512
+        rows: Int = 512, leastGateColumns: Int = Workspace.leastGateColumns
     ) throws {
         let kernels = try KernelSet(forced: instructionSet)
         guard let format = precision.format else { throw EngineError.unsupported("the reference has no kernels") }
@@ -24,7 +24,8 @@ final class DecoderRunner {
                 files.source, plan: plan, positions: files.maximumTokens, format: format, group: group,
                 kernels: kernels, pool: pool)
             decoder = Decoder(
-                plan: plan, weights: weights, format: format, group: group, kernels: kernels, pool: pool, rows: rows)
+                plan: plan, weights: weights, format: format, group: group, kernels: kernels, pool: pool, rows: rows,
+                leastGateColumns: leastGateColumns)
         } catch {
             pool.stop()
             throw error
@@ -32,10 +33,12 @@ final class DecoderRunner {
     }
 
     convenience init(
-        _ fixture: EngineFixture, precision: Precision, instructionSet: String? = nil, threads: Int = 1
+        _ fixture: EngineFixture, precision: Precision, instructionSet: String? = nil, threads: Int = 1,
+        leastGateColumns: Int = Workspace.leastGateColumns
     ) throws {
         try self.init(
-            fixture.files, plan: fixture.plan, precision: precision, instructionSet: instructionSet, threads: threads)
+            fixture.files, plan: fixture.plan, precision: precision, instructionSet: instructionSet, threads: threads,
+            leastGateColumns: leastGateColumns)
     }
 
     deinit { pool.stop() }

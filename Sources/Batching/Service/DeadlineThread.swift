@@ -12,8 +12,9 @@ struct DeadlineThread: Sendable {
                 completions.resume()
                 core.signal(.work)
             case .stalled(let state):
-                core.withLock { $0.end(state, error: .notReady) }.resume()
+                let completions = core.withLock { $0.end(state, error: .notReady) }
                 observer?.stateChanged(state)
+                completions.resume()
                 core.withLock { $0.takeLastWaiters() }.resume(error: .notReady)
                 return
             case .end: return

@@ -9,12 +9,7 @@ public enum JSONFile {
             // Not mapped: such files are small, and may be written over in place while a server reads them.
             (size, bytes) = try RegularFile.withDescriptor(path) { descriptor, size throws(FileError) in
                 guard size <= limit else { return (size, []) }
-                var bytes = [UInt8](repeating: 0, count: size)
-                let filled = try bytes.withUnsafeMutableBufferPointer { buffer throws(FileError) in
-                    try RegularFile.fill(UnsafeMutableRawBufferPointer(buffer), descriptor, path)
-                }
-                bytes.removeLast(size - filled)
-                return (size, bytes)
+                return (size, try RegularFile.bytes(size, descriptor, path))
             }
         } catch {
             throw .file(error)

@@ -7,7 +7,7 @@ internal import Darwin
 #endif
 
 /// Opens and reads files, and refuses what is none: folders, pipes, devices.
-enum RegularFile {
+package enum RegularFile {
     /// Calls `body` with a descriptor of the file at `path`, valid only inside the call, and the file's size.
     /// - Throws: ``FileError`` if it cannot be opened or is not a regular file, or what `body` throws.
     static func withDescriptor<R>(
@@ -22,6 +22,22 @@ enum RegularFile {
         guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notARegularFile(path: path) }
         guard let size = Int(exactly: status.st_size), size >= 0 else { throw FileError.tooLarge(path: path) }
         return try body(descriptor, size)
+    }
+
+    /// The first bytes of the file at `path`, `limit` at most. Files of /proc say that they are empty, and are not.
+    /// - Throws: ``FileError``.
+    package static func prefix(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        try withDescriptor(path) { descriptor, _ throws(FileError) in try bytes(limit, descriptor, path) }
+    }
+
+    /// The next bytes of an open file, `count` unless it ends before.
+    static func bytes(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let filled = try bytes.withUnsafeMutableBufferPointer { buffer throws(FileError) in
+            try fill(UnsafeMutableRawBufferPointer(buffer), descriptor, path)
+        }
+        bytes.removeLast(count - filled)
+        return bytes
     }
 
     /// Reads the next bytes of an open file until `buffer` is full or the file ends.

@@ -1,3 +1,4 @@
+import Checkpoint
 import Glibc
 
 /// How many compute threads this process may usefully run.
@@ -62,17 +63,6 @@ public enum ProcessorBudget {
 
     /// A file of /proc or /sys, which may come in pieces: `status` is longer than a page for a process of many groups.
     static func readSmallFile(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        var filled = 0
-        while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
-            if count == 0 { break }
-            guard count > 0 else { return nil }
-            filled += count
-        }
-        return String(decoding: bytes.prefix(filled), as: UTF8.self)
+        (try? RegularFile.prefix(path, limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -49,14 +49,7 @@ struct DecoderWeights: Sendable {
         func packed(_ modules: [String], _ shape: (rows: [Int], columns: Int)) throws(EngineError) -> PackedLinear {
             var parts: [MergedLinear] = []
             for (module, rows) in zip(modules, shape.rows) {
-                let part = try source.linear(module)
-                guard part.rows == rows, part.columns == shape.columns else {
-                    throw .checkpoint(
-                        .wrongShape(
-                            tensor: module + ".weight", expected: [rows, shape.columns],
-                            found: [part.rows, part.columns]))
-                }
-                parts.append(part)
+                parts.append(try source.linear(module, rows: rows, columns: shape.columns))
             }
             return try PackedLinear(parts, format: format, group: group, kernels: kernels, pool: pool, in: arena)
         }

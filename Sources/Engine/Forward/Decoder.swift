@@ -180,8 +180,7 @@ final class Decoder {
     ) {
         // Kernels are fastest on two panels at a time.
         let pair = 2 * Int(CK_PANEL), pairs = (layer.outputs + pair - 1) / pair
-        let rowBlocks = (count + Self.rowsPerProductTile - 1) / Self.rowsPerProductTile
-        let columnBlocks = min(pairs, max(1, 4 * pool.threadCount / rowBlocks))
+        let columnBlocks = min(pairs, max(1, 4 * pool.threadCount / productRowBlocks(count)))
         productTiles(count, columnBlocks: columnBlocks) { rows, block, _ in
             let first = pair * (pairs * block / columnBlocks)
             let last = min(layer.outputs, pair * (pairs * (block + 1) / columnBlocks))
@@ -227,12 +226,16 @@ final class Decoder {
             &part, x[rows.lowerBound], x.stride, y, stride, 0, Int32(rows.count), 0, ck_panels(part.n), flags)
     }
 
+    private func productRowBlocks(_ count: Int) -> Int {
+        (count + Self.rowsPerProductTile - 1) / Self.rowsPerProductTile
+    }
+
     /// Calls `body` with blocks of rows and one of `columnBlocks` of columns, on all threads.
     private func productTiles(
         _ count: Int, columnBlocks: Int, _ body: (_ rows: Range<Int>, _ block: Int, _ thread: Int) -> Void
     ) {
-        let size = Self.rowsPerProductTile, rowBlocks = (count + size - 1) / size
-        pool.forEach(rowBlocks * columnBlocks) { tile, thread in
+        let size = Self.rowsPerProductTile
+        pool.forEach(productRowBlocks(count) * columnBlocks) { tile, thread in
             let first = tile / columnBlocks * size
             body(first..<min(count, first + size), tile % columnBlocks, thread)
         }

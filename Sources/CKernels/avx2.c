@@ -102,7 +102,6 @@ CK_INLINE uint32_t vi_largest(vi x) {
 
 #define ACTIVATION_LIMIT CK_LIMIT_CHAIN
 #define SUMS 0
-#define STORES_BLOCKS 0
 typedef uint8_t value_t;
 #define BF16_PAIRS 0
 enum { BF16_BYTES = 4 };

@@ -104,7 +104,6 @@ CK_INLINE void store_values(value_t *target, vi values) {
     _mm_storeu_si128((__m128i *)target, _mm512_cvtepi32_epi8(values));
 }
 
-#define STORES_BLOCKS 1
 /// A block of 64 values in four vectors; returns the sums of fours.
 CK_INLINE vi store_block(value_t *target, const vi values[4]) {
     // Packing goes lane by lane: it leaves 4 values of each vector in turn.

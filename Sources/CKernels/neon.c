@@ -91,7 +91,6 @@ CK_INLINE vi v_magnitude(vf x) { return vi_and(vreinterpretq_s32_f32(x), vdupq_n
 
 #define ACTIVATION_LIMIT CK_LIMIT_BYTE
 #define SUMS 0
-#define STORES_BLOCKS 0
 typedef int8_t value_t;
 #define BF16_PAIRS 0
 enum { BF16_BYTES = 4 };

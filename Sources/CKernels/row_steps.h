@@ -1,8 +1,8 @@
 // Row-wise steps and the preparation of activations, for every SIMD level. Included behind the level's vocabulary and
 // `vector_math.h`. The level also defines:
-//   ACTIVATION_LIMIT, SUMS (whether prepared rows hold sums of their values), value_t (type of a quantised value),
-//   store_values(value_t *target, vi values): narrows and stores V_WIDTH values,
-//   STORES_BLOCKS: 1, and store_block(...) does that with 64 values; or 0,
+//   ACTIVATION_LIMIT, value_t (type of a quantised value), SUMS (whether prepared rows hold sums of their values),
+//   store_values(value_t *target, vi values): narrows and stores V_WIDTH values; with SUMS store_block(...), which does
+//   that with 64 and adds them,
 //   BF16_BYTES (bytes of a prepared bf16 value), store_bf16(void *target, vf values): rounds and stores V_WIDTH values.
 
 // MARK: Layout of a quantised row: scales; with SUMS, values' sums by group and by block of 64; values
@@ -37,15 +37,13 @@ static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
 
 /// Quantises at most CK_NF4_BLOCK inputs. Fills up to a whole vector with zeros. Returns the values' sum with SUMS.
 CK_INLINE int32_t quantise_block(const float *x, int32_t count, vf factor, value_t *target) {
-#if STORES_BLOCKS
+#if SUMS
     if (count == CK_NF4_BLOCK) {
         vi values[CK_NF4_BLOCK / V_WIDTH];
         CK_UNROLL for (int i = 0; i < CK_NF4_BLOCK / V_WIDTH; i++)
             values[i] = v_round(v_mul(v_load(x + i * V_WIDTH), factor));
         return vi_sum(store_block(target, values));
     }
-#endif
-#if SUMS
     vi sum = vi_zero();
 #endif
     for (int32_t i = 0; i < count; i += V_WIDTH) {

@@ -95,7 +95,7 @@ let package = Package(
             name: "CheckpointTests", dependencies: ["Checkpoint", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: swiftSettings),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "TestSupport"], swiftSettings: swiftSettings),
-        .testTarget(name: "BatchingTests", dependencies: ["Batching"], swiftSettings: swiftSettings),
+        .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntentServerTests",
             dependencies: [

@@ -1,5 +1,6 @@
 @testable import Batching
 @testable import Engine
+import TestSupport
 import Testing
 
 @Suite struct LifecycleTests {

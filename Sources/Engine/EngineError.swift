@@ -8,6 +8,8 @@ public enum EngineError: Error, Equatable, CustomStringConvertible {
     case checkpoint(CheckpointError)
     /// The adapter was refused, or does not fit its base.
     case adapter(AdapterError)
+    /// A settings or labels file of the model cannot be read.
+    case file(FileError)
     /// A settings or labels file of the model is missing or wrong.
     case invalidFile(path: String, reason: String)
     /// The parts of a model do not fit each other.
@@ -26,6 +28,7 @@ public enum EngineError: Error, Equatable, CustomStringConvertible {
         case .unsupported(let what): "not supported: \(what)"
         case .checkpoint(let error): error.description
         case .adapter(let error): error.description
+        case .file(let error): error.description
         case .invalidFile(let path, let reason): "\(path): \(reason)"
         case .mismatch(let what): what
         case .emptyMessage: "the message has no tokens"

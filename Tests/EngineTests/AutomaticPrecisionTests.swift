@@ -53,10 +53,10 @@ import Testing
     @Test func withoutARecordItIsF32() throws {
         let kernels = try KernelSet()
         let folder = try adapter()
-        let none = try AutomaticPrecision(adapter: folder.path, kernels: kernels)
+        let none = try AutomaticPrecision(adapter: folder.path, isNF4: true, kernels: kernels)
         #expect(none.precision == .f32)
         #expect(none.reason.contains("no precision.json"))
-        #expect(try AutomaticPrecision(adapter: nil, kernels: kernels).precision == .f32)
+        #expect(try AutomaticPrecision(adapter: nil, isNF4: true, kernels: kernels).precision == .f32)
     }
 
     @Test func aRecordOfOtherWeightsCountsForNothing() throws {
@@ -64,12 +64,24 @@ import Testing
         let folder = try adapter()
         let good = entry(.int8, 0, limit: kernels.activationLimit)
         try PrecisionRecord(adapter: folder.path, entries: [good]).write(adapter: folder.path)
-        let expected = AutomaticPrecision.candidates(kernels).first ?? .f32
-        #expect(try AutomaticPrecision(adapter: folder.path, kernels: kernels).precision == expected)
+        let expected = AutomaticPrecision.candidates(kernels, isNF4: true).first ?? .f32
+        #expect(try AutomaticPrecision(adapter: folder.path, isNF4: true, kernels: kernels).precision == expected)
         try folder.write("adapter_model.safetensors", "retrained")
-        let stale = try AutomaticPrecision(adapter: folder.path, kernels: kernels)
+        let stale = try AutomaticPrecision(adapter: folder.path, isNF4: true, kernels: kernels)
         #expect(stale.precision == .f32)
         #expect(stale.reason.contains("other weights"))
+    }
+
+    @Test func aBaseThatIsNotNF4DoesNotRunAsSuch() throws {
+        let folder = try adapter()
+        let kernels = try KernelSet()
+        let entries = [Precision.nf4, .bf16].map { entry($0, 0, limit: kernels.activationLimit) }
+        try PrecisionRecord(adapter: folder.path, entries: entries).write(adapter: folder.path)
+        let isGeneric = AutomaticPrecision.candidates(kernels, isNF4: false).isEmpty
+        for (isNF4, expected) in [(true, Precision.nf4), (false, .bf16)] {
+            let automatic = try AutomaticPrecision(adapter: folder.path, isNF4: isNF4, kernels: kernels)
+            #expect(automatic.precision == (isGeneric ? .f32 : expected))
+        }
     }
 
     @Test func theGenericLevelStaysExact() throws {
@@ -77,7 +89,7 @@ import Testing
         let kernels = try KernelSet(forced: "generic")
         try PrecisionRecord(adapter: folder.path, entries: [entry(.int8, 0, limit: kernels.activationLimit)])
             .write(adapter: folder.path)
-        let automatic = try AutomaticPrecision(adapter: folder.path, kernels: kernels)
+        let automatic = try AutomaticPrecision(adapter: folder.path, isNF4: true, kernels: kernels)
         #expect(automatic.precision == .f32)
         #expect(automatic.reason == "the kernels are generic: none is faster")
     }

@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import TestSupport
 import Testing
@@ -106,6 +107,30 @@ import Testing
         try folder.write("model/intentd.json", #"{"format": 1, "layers": 2}"#)
         let error = #expect(throws: EngineError.self) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
         #expect(error?.description.contains("only the first 2 layers run") == true)
+    }
+
+    @Test func replacedTensorsOfLayersThatDoNotRunAreRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(EngineFixture.folder + "llama-qlora", to: "model")
+        let weights = "model/adapter/adapter_model.safetensors"
+        let file = try SafetensorsFile(path: folder.path + "/" + weights)
+        var tensors = try file.tensors.filter { !$0.name.contains(".layers.2.") }
+            .map { (name: $0.name, shape: $0.shape, values: try $0.floats()) }
+        for layer in 0..<3 {
+            let name = "base_model.model.model.layers.\(layer).input_layernorm.weight"
+            tensors.append((name, [64], [Float](repeating: 1, count: 64)))
+        }
+        try folder.write(weights, SafetensorsBytes.make(tensors))
+        let configuration = "model/adapter/adapter_config.json"
+        let text = String(decoding: try folder.bytes(configuration), as: UTF8.self)
+            .replacing(#""layers_to_transform": null"#, with: #""layers_to_transform": [0, 1]"#)
+            .replacing(#""classifier","#, with: #""classifier", "input_layernorm","#)
+        try folder.write(configuration, text)
+        _ = try ModelFiles(try ModelFolder(path: folder.path + "/model"))
+        try folder.write("model/intentd.json", #"{"format": 1, "layers": 2}"#)
+        let expected = EngineError.mismatch(
+            "the adapter changes model.layers.2.input_layernorm.weight, but only the first 2 layers run")
+        #expect(throws: expected) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
     }
 
     @Test func anAdapterOfAnotherBaseIsRefused() throws {

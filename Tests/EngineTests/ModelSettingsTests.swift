@@ -1,3 +1,4 @@
+import Checkpoint
 import TestSupport
 import Testing
 
@@ -59,8 +60,16 @@ import Testing
     }
 
     @Test func aMissingFileIsAnError() throws {
-        #expect(throws: EngineError.invalidFile(path: "/nowhere/intentd.json", reason: "cannot be read")) {
+        #expect(throws: EngineError.file(.notFound(path: "/nowhere/intentd.json"))) {
             try ModelSettings(path: "/nowhere/intentd.json")
         }
+    }
+
+    @Test func aFileThatIsNoneOrIsTooLargeIsAnError() throws {
+        #expect(throws: EngineError.file(.notARegularFile(path: "/dev/zero"))) { try ModelSettings(path: "/dev/zero") }
+        let folder = try TemporaryFolder()
+        let path = try folder.write("intentd.json", String(repeating: " ", count: ModelJSON.limit + 1))
+        let expected = FileError.overLimit(path: path, bytes: ModelJSON.limit + 1, limit: ModelJSON.limit)
+        #expect(throws: EngineError.file(expected)) { try ModelSettings(path: path) }
     }
 }

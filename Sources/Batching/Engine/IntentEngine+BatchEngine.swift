@@ -9,10 +9,8 @@ extension IntentEngine: BatchEngine {
         guard let folder = description.adapterPath else { return [] }
         let path = folder + "/self_test.json"
         guard FileManager.default.fileExists(atPath: path) else { return [] }
-        do {
-            return try JSONDecoder().decode([SelfTestCase].self, from: try Data(contentsOf: URL(filePath: path)))
-        } catch {
-            throw .invalidFile(path: path, reason: "must be an array of objects with the strings text and intent")
+        return try ModelJSON.decode([SelfTestCase].self, path: path) { _ in
+            "must be an array of objects with the strings text and intent"
         }
     }
 }

@@ -14,6 +14,8 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     case notFound(path: String)
     case notARegularFile(path: String)
     case tooLarge(path: String)
+    /// Larger than what such a file may be.
+    case overLimit(path: String, bytes: Int, limit: Int)
     case diskFull(path: String)
     case system(Operation, path: String, code: Int32, message: String)
 
@@ -34,6 +36,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
         case .notFound(let path): "\(path): no such file"
         case .notARegularFile(let path): "\(path): not a regular file"
         case .tooLarge(let path): "\(path): too large to be read"
+        case .overLimit(let path, let bytes, let limit): "\(path): \(bytes) bytes; the limit is \(limit)"
         case .diskFull(let path): "\(path): the disk is full; free some space and run again"
         case .system(let operation, let path, _, let message): "\(path): cannot \(operation.rawValue): \(message)"
         }

@@ -48,7 +48,7 @@ public final class MappedFile: @unchecked Sendable {
         self.path = path
         isCopy = true
         (base, count, mapped) = try RegularFile.withDescriptor(path) { descriptor, size throws(FileError) in
-            guard size <= limit else { throw FileError.tooLarge(path: path) }
+            guard size <= limit else { throw FileError.overLimit(path: path, bytes: size, limit: limit) }
             return try Self.copy(size, path) { buffer throws(FileError) in
                 try RegularFile.fill(buffer, descriptor, path)
             }

@@ -30,6 +30,17 @@ package enum RegularFile {
         try withDescriptor(path) { descriptor, _ throws(FileError) in try bytes(limit, descriptor, path) }
     }
 
+    /// The whole file at `path`. Not mapped: such files are small, and may be written over in place while a server
+    /// reads them.
+    /// - Parameter limit: largest file accepted, in bytes.
+    /// - Throws: ``FileError``.
+    package static func contents(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        try withDescriptor(path) { descriptor, size throws(FileError) in
+            guard size <= limit else { throw .overLimit(path: path, bytes: size, limit: limit) }
+            return try bytes(size, descriptor, path)
+        }
+    }
+
     /// The next bytes of an open file, `count` unless it ends before.
     static func bytes(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)

@@ -12,13 +12,17 @@ struct AutomaticPrecision: Equatable {
 
 extension AutomaticPrecision {
     /// Fastest first. The generic level has no SIMD to gain from.
-    static func candidates(_ kernels: KernelSet) -> [Precision] {
-        kernels.name == ck_level_name(CK_LEVEL_GENERIC).map { String(cString: $0) } ? [] : [.int8, .nf4, .bf16]
+    /// - Parameter isNF4: whether the base's weights are NF4; others cannot run as such.
+    static func candidates(_ kernels: KernelSet, isNF4: Bool) -> [Precision] {
+        if kernels.name == ck_level_name(CK_LEVEL_GENERIC).map({ String(cString: $0) }) { return [] }
+        return isNF4 ? [.int8, .nf4, .bf16] : [.int8, .bf16]
     }
 
-    /// - Parameter adapter: the adapter's folder; nil without one.
+    /// - Parameters:
+    ///   - adapter: the adapter's folder; nil without one.
+    ///   - isNF4: whether the base's weights are NF4.
     /// - Throws: `EngineError` for a record that cannot be read.
-    init(adapter: String?, kernels: KernelSet) throws(EngineError) {
+    init(adapter: String?, isNF4: Bool, kernels: KernelSet) throws(EngineError) {
         guard let adapter, let record = try PrecisionRecord(adapter: adapter) else {
             self.init(precision: .f32, reason: "the model has no precision.json")
             return
@@ -27,7 +31,7 @@ extension AutomaticPrecision {
             self.init(precision: .f32, reason: "precision.json is of other weights")
             return
         }
-        self.init(record, candidates: Self.candidates(kernels), activationLimit: kernels.activationLimit)
+        self.init(record, candidates: Self.candidates(kernels, isNF4: isNF4), activationLimit: kernels.activationLimit)
     }
 
     init(_ record: PrecisionRecord, candidates: [Precision], activationLimit: Int) {

@@ -34,7 +34,8 @@ public final class IntentEngine {
         if let asked = options.precision {
             precision = asked
         } else {
-            let automatic = try AutomaticPrecision(adapter: folder.adapter, kernels: kernels)
+            let automatic = try AutomaticPrecision(
+                adapter: folder.adapter, isNF4: files.source.isNF4, kernels: kernels)
             (precision, precisionReason) = (automatic.precision, automatic.reason)
         }
         pool = ForkJoinPool(threadCount: options.threads ?? ProcessorBudget.available())

@@ -1,5 +1,4 @@
 import Checkpoint
-import FoundationEssentials
 
 /// A model's files opened and checked against each other, before any weight is read.
 struct ModelFiles {
@@ -69,12 +68,7 @@ struct ModelFiles {
             try check(configured, path: folder.base + "/config.json", field: "id2label: ")
             return configured
         }
-        let labels: [String]
-        do {
-            labels = try JSONDecoder().decode([String].self, from: try Data(contentsOf: URL(filePath: path)))
-        } catch {
-            throw .invalidFile(path: path, reason: "is not a JSON array of strings")
-        }
+        let labels = try ModelJSON.decode([String].self, path: path) { _ in "is not a JSON array of strings" }
         if let count, labels.count != count {
             throw .mismatch("\(path) has \(labels.count) labels, the head \(count) outputs")
         }
@@ -105,12 +99,9 @@ struct ModelFiles {
             var add_bos_token: Bool?
         }
         guard let path = folder.file("tokenizer_config.json") else { return true }
-        do {
-            let data = try Data(contentsOf: URL(filePath: path))
-            return try JSONDecoder().decode(TokenizerConfiguration.self, from: data).add_bos_token ?? true
-        } catch {
-            throw .invalidFile(path: path, reason: "is not a JSON object whose add_bos_token is true, false or null")
-        }
+        return try ModelJSON.decode(TokenizerConfiguration.self, path: path) { _ in
+            "is not a JSON object whose add_bos_token is true, false or null"
+        }.add_bos_token ?? true
     }
 
     func description(
@@ -152,7 +143,8 @@ extension ModelConfiguration {
             result.layerKinds = Array(layerKinds.prefix(layers))
         }
         if let attention = settings.attention { result.isBidirectional = attention == AttentionMode.bidirectional.rawValue }
-        let unused = adapter?.layers.keys.filter { module in
+        let changed = adapter.map { Array($0.layers.keys) + $0.replacements.keys }
+        let unused = changed?.filter { module in
             let parts = module.split(separator: ".")
             guard let place = parts.firstIndex(of: "layers"), place + 1 < parts.count else { return false }
             return Int(parts[place + 1]).map { $0 >= result.layerCount } ?? false

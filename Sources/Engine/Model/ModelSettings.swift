@@ -87,17 +87,11 @@ public struct ModelSettings: Sendable, Equatable, Decodable {
     init() { format = 1 }
 
     /// Reads `intentd.json`.
-    /// - Throws: `EngineError.invalidFile` naming the field.
+    /// - Throws: `EngineError.file`, or `EngineError.invalidFile` naming the field.
     init(path: String) throws(EngineError) {
-        let decoded: ModelSettings
-        do {
-            decoded = try JSONDecoder().decode(ModelSettings.self, from: try Data(contentsOf: URL(filePath: path)))
-        } catch let error as DecodingError {
-            throw .invalidFile(path: path, reason: Self.describe(error))
-        } catch {
-            throw .invalidFile(path: path, reason: "cannot be read")
+        self = try ModelJSON.decode(ModelSettings.self, path: path) { error in
+            (error as? DecodingError).map(Self.describe) ?? "is not valid"
         }
-        self = decoded
         try check(path)
     }
 

@@ -47,14 +47,12 @@ public struct PrecisionRecord: Sendable, Equatable, Codable {
     private static let fileName = "precision.json"
 
     /// The record beside the adapter in `folder`; nil if there is none.
-    /// - Throws: `EngineError.invalidFile` saying what is wrong with it.
+    /// - Throws: `EngineError.file` or `EngineError.invalidFile` saying what is wrong with it.
     public init?(adapter folder: String) throws(EngineError) {
         let path = folder + "/" + Self.fileName
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        do {
-            self = try JSONDecoder().decode(PrecisionRecord.self, from: try Data(contentsOf: URL(filePath: path)))
-        } catch {
-            throw .invalidFile(path: path, reason: "is not a record of precisions; write it with 'intentd evaluate --record'")
+        self = try ModelJSON.decode(PrecisionRecord.self, path: path) { _ in
+            "is not a record of precisions; write it with 'intentd evaluate --record'"
         }
         guard format == 1 else {
             throw .invalidFile(path: path, reason: "format \(format) is not known; this intentd reads format 1")

@@ -18,8 +18,8 @@ import Synchronization
 /// while no worker is inside a loop (`state` has its open bit clear and its count zero) and workers read only after
 /// joining through an acquiring exchange on `state`.
 public final class ForkJoinPool: @unchecked Sendable {
-    /// Threads that take part in a loop, the caller included. At least 1.
-    public let threadCount: Int
+    /// Threads that take part in a loop, the caller included. At least 1. Only `init` writes it.
+    public private(set) var threadCount: Int
 
     /// Bits 0-15: workers inside the current loop. Bit 16: loop open. Bits 32-63: the loop's number.
     private let state = Atomic<UInt64>(0)
@@ -65,6 +65,7 @@ public final class ForkJoinPool: @unchecked Sendable {
             guard status == 0 else {
                 // Fewer threads than asked for: loops still complete, on those that started.
                 context.release()
+                self.threadCount = index
                 break
             }
             threads.append(thread)

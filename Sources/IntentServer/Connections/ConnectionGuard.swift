@@ -29,7 +29,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var closesAfterResponse = false
     private var startedResponse = false
     private var malformed: APIError?
-    private var isCounted = false
+    private var isOpen = false
 
     /// - Parameter gate: answers requests before they come here; nil has none answered.
     init(limits: ServerLimits, metrics: ServiceMetrics, gate: OverloadGate? = nil) {
@@ -59,7 +59,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             heads = handler
             if let gate { try? pipeline.addHandler(overloadHandler(gate, context), position: .after(handler)) }
         }
-        isCounted = true
+        isOpen = true
         metrics.connectionOpened()
         schedule(context)
     }
@@ -75,8 +75,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         scheduled?.task.cancel()
         scheduled = nil
         connection?.closed()
-        if isCounted { metrics.connectionClosed() }
-        isCounted = false
+        if isOpen { metrics.connectionClosed() }
+        isOpen = false
     }
 
     private func overloadHandler(_ gate: OverloadGate, _ context: ChannelHandlerContext) -> OverloadHandler {
@@ -203,7 +203,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: time
 
     private func schedule(_ context: ChannelHandlerContext) {
-        guard let deadline = timer.deadline, context.channel.isActive || scheduled == nil else { return }
+        guard let deadline = timer.deadline, isOpen else { return }
         // A timer that fires too early asks again; only an earlier deadline needs a new one.
         if let scheduled, scheduled.deadline <= deadline { return }
         scheduled?.task.cancel()

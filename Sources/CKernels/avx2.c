@@ -225,11 +225,11 @@ CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded
     }
 }
 
-static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums) {
+static void quantised_rows(int rows, int panels, const run *part, weight_form form, float *sums) {
     (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, 1, sums);                                                              \
+        if (form == DECODED) quantised_tile(ROWS, part, 1, sums);                                                              \
         else quantised_tile(ROWS, part, 0, sums);                                                                      \
         break;
     switch (rows) { TILE_CASES }

@@ -7,13 +7,22 @@
 //   QUANTISED_PANELS, QUANTISED_ROWS: panels and rows of a register tile;
 //   CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
-//   NF4_ROWS: rows of a tile of NF4; pack_codes(...): the order of codes in a block;
+//   NF4_ROWS: rows of a tile of NF4 codes; pack_codes(...): the order of codes in a block;
 //   DECODES_IN_TILES: 0, and decode_nf4(...) makes weights, of type weight_t, of a block of codes; or 1, and
 //   nf4_panels(...), declared below.
 
 #include "quantised_panels.h"
 
 // MARK: Products
+
+/// What a tile reads as weights. A constant in every tile.
+typedef enum weight_form {
+    INT8,
+    /// NF4, decoded to memory.
+    DECODED,
+    /// NF4's codes, which the tile decodes (DECODES_IN_TILES); of one panel.
+    CODES,
+} weight_form;
 
 /// The products of one panel, or QUANTISED_PANELS, over a run of inputs, which falls into units that share all scales:
 /// groups of activations, or blocks of NF4 weights.
@@ -24,8 +33,8 @@ typedef struct run {
     ptrdiff_t stride;
     /// Weights in the form that products read, and their scales by unit (NF4).
     const char *weights, *weight_scales;
-    /// Bytes from panel to panel of the weights (CK_INT8; a run of NF4 is of one panel).
-    size_t weight_stride;
+    /// Bytes from panel to panel of the weights, and of their scales.
+    size_t weight_stride, weight_scale_stride;
     /// CHAINED: 16 starts of sums by unit.
     const int32_t *starts;
     int32_t units, scale_units;
@@ -60,8 +69,9 @@ CK_INLINE const char *unit_scale(const run *part, int32_t unit) {
     return part->scales + 4 * (unit / part->scale_units);
 }
 
-CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit) {
-    return (const float *)(part->weight_scales + (size_t)unit * NF4_BLOCK_BYTES);
+/// Those of panel `panel` of the run.
+CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit, int32_t panel) {
+    return (const float *)(part->weight_scales + panel * part->weight_scale_stride + (size_t)unit * NF4_BLOCK_BYTES);
 }
 
 /// Scales a unit's totals and adds them to what is there: with `fresh` nothing, else `sums`. They go to `sums`, with
@@ -72,7 +82,7 @@ CK_INLINE void scale_totals(
     const char *scales = unit_scale(part, unit);
     CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
         vf weight_scale = v_zero(), output_scale = v_zero();
-        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
+        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit, 0) + v * V_WIDTH);
         else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
         CK_UNROLL for (int r = 0; r < rows; r++) {
             float *sum = sums + r * CK_PANEL + v * V_WIDTH;
@@ -97,13 +107,13 @@ CK_INLINE void finish_unit(
     else scale_totals(rows, part, unit, decoded, 0, 0, totals, sums);
 }
 
-/// Up to QUANTISED_ROWS (NF4: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to
-/// `sums` in order. `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
-static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums);
+/// Up to QUANTISED_ROWS (CODES: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to
+/// `sums` in order. `panels`: 1 or QUANTISED_PANELS.
+static void quantised_rows(int rows, int panels, const run *part, weight_form form, float *sums);
 
 /// All rows, tile by tile.
-CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded, float *sums) {
-    const int32_t most = decoded ? NF4_ROWS : QUANTISED_ROWS;
+CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, weight_form form, float *sums) {
+    const int32_t most = form == CODES ? NF4_ROWS : QUANTISED_ROWS;
     const int32_t tiles = (rows + most - 1) / most, least = rows / tiles;
     // Tiles of `least` rows, and first those of one row more. Divisions are slow, so none is made for each tile.
     int32_t larger = rows - least * tiles;
@@ -112,7 +122,7 @@ CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded,
     const size_t tile_ahead = part.ahead_step * (steps / (uint32_t)tiles);
     for (int32_t count; rows > 0; rows -= count) {
         count = least + (larger-- > 0);
-        quantised_rows(count, panels, &part, decoded, sums);
+        quantised_rows(count, panels, &part, form, sums);
         part.values += count * part.stride;
         part.scales += count * part.stride;
         part.offsets += count * part.stride;
@@ -142,10 +152,10 @@ static void int8_panels(const product *of, float *sums) {
     const char *scales = of->panel + int8_weight_bytes(k);
     const run all = {
         of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
-        stride, (const int32_t *)scales + CK_PANEL, groups, 1,
+        stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
         (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->ldy, scales,
         of->panel + of->panels * stride, of->panels * stride, 0};
-    multiply_run(all, of->rows, of->panels, 0, sums);
+    multiply_run(all, of->rows, of->panels, INT8, sums);
 }
 
 static void nf4_panels(const product *of, float *sums);
@@ -182,10 +192,10 @@ static void nf4_panels(const product *of, float *sums) {
         const run part = {
             of->x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t),
             of->x + 4 * (block / group_blocks), of->x + 2 * scale_bytes(k, group) + 4 * (size_t)block, of->ldx,
-            (const char *)weights, packed, 0, starts, units, group_blocks, steps, steps,
+            (const char *)weights, packed, 0, 0, starts, units, group_blocks, steps, steps,
             block == 0, block + units == blocks ? of->y : NULL, of->ldy, NULL,
             packed + stride, (size_t)units * NF4_BLOCK_BYTES, 0};
-        multiply_run(part, of->rows, 1, 1, sums);
+        multiply_run(part, of->rows, 1, DECODED, sums);
     }
 }
 #endif

@@ -3,13 +3,14 @@
 typedef uint8_t weight_byte_t;
 #define CHAINED 0
 #define DECODES_IN_TILES 1
+#define FUSES_UPDATES 1
 // A tile of 7 rows and two panels: 14 totals and 14 sums, 2 weights, an activation. One of 14 rows of NF4's codes over
 // one panel: as many, two weights, the code book and a mask; activations are read where they are multiplied.
 enum { QUANTISED_PANELS = 2, QUANTISED_ROWS = 7, NF4_ROWS = 14 };
 #define QUANTISED_CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
 // Rows that fall into tiles of no fewer are cut into such tiles.
 #define DECODED_CASES CASE(5) CASE(6) CASE(7)
-enum { LEAST_DECODED_ROWS = 64, MOST_DECODED_INPUTS = 2048 };
+enum { LEAST_DECODED_ROWS = 28, MOST_DECODED_INPUTS = 2048 };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 128, CODE_LIMIT = CK_NF4_BYTE };
 
 /// Each 64 bytes of a block's 512 hold two steps of inputs, one in the low and one in the high nibbles.
@@ -29,22 +30,29 @@ typedef struct stream {
     const char *values[BASES], *weights, *ahead;
 } stream;
 
-/// Adds the products of one step of inputs to `totals`. Each activation is loaded once for both panels and each
-/// weight once for all rows: of 7 rows 9 loads for 14 multiplications, so that these and not the loads are the bound
-/// where a processor does one or two of each in a cycle.
-CK_INLINE void multiply_step(
-    const int rows, const int panels, const run *part, const vi weights[QUANTISED_PANELS], stream *at,
+/// Adds the products of four inputs to `totals`. Each activation is loaded once for both panels and each weight once
+/// for all rows: of 7 rows 9 loads for 14 multiplications, so that these and not the loads are the bound where a
+/// processor does one or two of each in a cycle.
+CK_INLINE void multiply_rows(
+    const int rows, const int panels, ptrdiff_t stride, const vi weights[QUANTISED_PANELS], const char *values[BASES],
     vi totals[][QUANTISED_PANELS]) {
-    CK_UNROLL for (int p = 0; p < panels; p++) ck_fetch(at->ahead + 64 * p);
     CK_UNROLL for (int r = 0; r < rows; r++) {
         int32_t four;
-        memcpy(&four, row_at(at->values, r, part->stride), 4);
+        memcpy(&four, row_at(values, r, stride), 4);
         vi x = vi_set1(four);
         if (panels > 1) IN_REGISTER(x);
         CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = _mm512_dpbusd_epi32(totals[r][p], weights[p], x);
     }
+    advance_bases(rows, values, DEPTH_STEP);
+}
+
+/// A step of a run, while weights are fetched that are multiplied later.
+CK_INLINE void multiply_step(
+    const int rows, const int panels, const run *part, const vi weights[QUANTISED_PANELS], stream *at,
+    vi totals[][QUANTISED_PANELS]) {
+    CK_UNROLL for (int p = 0; p < panels; p++) ck_fetch(at->ahead + 64 * p);
+    multiply_rows(rows, panels, part->stride, weights, at->values, totals);
     at->ahead += part->ahead_step;
-    advance_bases(rows, at->values, 4);
 }
 
 /// Exact integer sums of one unit of inputs, in registers.
@@ -77,6 +85,34 @@ CK_INLINE void block_totals(const int rows, const run *part, stream *at, vi tota
         multiply_step(rows, 1, part, &high, at, totals);
     }
     at->weights += NF4_BLOCK_BYTES;
+}
+
+/// Adds the products of `update` to `results`, scaled once: one group of few inputs.
+CK_INLINE void add_update(
+    const int rows, const int panels, const narrow *update, vf results[][QUANTISED_PANELS]) {
+    const int32_t k = update->k;
+    const char *starts = update->x + scale_bytes(k, k), *values[BASES];
+    set_bases(rows, values, update->x + value_offset(k, k), update->ldx);
+    vi totals[NF4_ROWS][QUANTISED_PANELS];
+    CK_UNROLL for (int r = 0; r < rows; r++) {
+        const vi start = vi_set1(*(const int32_t *)(starts + r * update->ldx));
+        CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = start;
+    }
+    for (int32_t i = 0; i < k; i += DEPTH_STEP) {
+        const char *step = update->panel + CK_PANEL * (ptrdiff_t)i;
+        vi weights[QUANTISED_PANELS];
+        CK_UNROLL for (int p = 0; p < panels; p++)
+            weights[p] = _mm512_loadu_si512(step + p * update->panel_stride);
+        multiply_rows(rows, panels, update->ldx, weights, values, totals);
+    }
+    CK_UNROLL for (int p = 0; p < panels; p++) {
+        const vf output = v_load((const float *)(update->panel + p * update->panel_stride + int8_weight_bytes(k)));
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            const vf scale = v_set1(*(const float *)(update->x + r * update->ldx));
+            const vf sum = v_add_product(v_from_int(totals[r][p]), scale, v_zero());
+            results[r][p] = v_add(results[r][p], v_mul(sum, output));
+        }
+    }
 }
 
 /// Totals of a unit and sums of all units are in registers. With the sums in memory and rows for twice as many totals
@@ -114,13 +150,22 @@ CK_INLINE void quantised_tile(
             scaled = 0;
         }
     }
+    CK_UNROLL for (int p = 0; p < panels && form == INT8; p++) {
+        if (part->y == NULL) continue;
+        const vf scale = v_load((const float *)(part->output_scales + p * part->weight_stride));
+        CK_UNROLL for (int r = 0; r < rows; r++) kept[r][p] = v_mul(kept[r][p], scale);
+    }
+    if (form != INT8 && part->update.x != NULL) add_update(rows, panels, &part->update, kept);
     float *target = part->y != NULL ? part->y : sums;
     const ptrdiff_t stride = part->y != NULL ? part->ldy : SUMS_STRIDE;
+    if (part->y != NULL && part->adds) {
+        CK_UNROLL for (int r = 0; r < rows; r++) {
+            CK_UNROLL for (int p = 0; p < panels; p++)
+                kept[r][p] = v_add(v_load(target + r * stride + p * CK_PANEL), kept[r][p]);
+        }
+    }
     CK_UNROLL for (int p = 0; p < panels; p++) {
-        vf scale = v_set1(1);
-        if (form == INT8 && part->y != NULL) scale = v_load((const float *)(part->output_scales + p * part->weight_stride));
-        CK_UNROLL for (int r = 0; r < rows; r++)
-            v_store(target + r * stride + p * CK_PANEL, form == INT8 ? v_mul(kept[r][p], scale) : kept[r][p]);
+        CK_UNROLL for (int r = 0; r < rows; r++) v_store(target + r * stride + p * CK_PANEL, kept[r][p]);
     }
 }
 
@@ -171,7 +216,7 @@ static void nf4_panels(const product *of, float *sums) {
     run all = {
         of->x + value_offset(k, group), of->x, of->x + 2 * scale_bytes(k, group), of->ldx,
         of->panel + CK_PANEL * 4, of->panel, 0, stride, NULL, k / CK_NF4_BLOCK, group / CK_NF4_BLOCK, steps, steps, 1,
-        of->y, of->ldy, NULL, of->panel + of->panels * stride, of->panels * stride, 0};
+        of->y, of->adds, of->ldy, NULL, of->panel + of->panels * stride, of->panels * stride, 0, of->update};
     if (!BF16_PAIRS && of->rows >= LEAST_DECODED_ROWS && k <= MOST_DECODED_INPUTS) {
         _Alignas(64) char weights[QUANTISED_PANELS * CK_PANEL * MOST_DECODED_INPUTS];
         for (int32_t p = 0; p < of->panels; p++)
@@ -188,5 +233,6 @@ static void nf4_panels(const product *of, float *sums) {
         all.weight_scales += stride;
         all.ahead += stride;
         if (all.y != NULL) all.y += CK_PANEL;
+        if (all.update.x != NULL) all.update.panel += all.update.panel_stride;
     }
 }

@@ -9,7 +9,7 @@
 //   quantised_rows(...), declared below;
 //   NF4_ROWS: rows of a tile of NF4 codes; pack_codes(...): the order of codes in a block;
 //   DECODES_IN_TILES: 0, and decode_nf4(...) makes weights, of type weight_t, of a block of codes; or 1, and
-//   nf4_panels(...), declared below.
+//   nf4_panels(...), declared below, whose tiles also add a narrow product (FUSES_UPDATES).
 
 #include "quantised_panels.h"
 
@@ -23,6 +23,16 @@ typedef enum weight_form {
     /// NF4's codes, which the tile decodes (DECODES_IN_TILES); of one panel.
     CODES,
 } weight_form;
+
+/// A `ck_update` of the rows and panels at hand; x is NULL without one.
+typedef struct narrow {
+    /// Row 0, and bytes from row to row.
+    const char *x;
+    ptrdiff_t ldx;
+    const char *panel;
+    size_t panel_stride;
+    int32_t k;
+} narrow;
 
 /// The products of one panel, or QUANTISED_PANELS, over a run of inputs, which falls into units that share all scales:
 /// groups of activations, or blocks of NF4 weights.
@@ -44,6 +54,8 @@ typedef struct run {
     int32_t first;
     /// Where row 0's finished sums go, each times its output's scale (CK_INT8); NULL: they stay in `sums`.
     float *y;
+    /// Whether they are added to what is there.
+    int32_t adds;
     /// Elements from row to row of y.
     ptrdiff_t ldy;
     const char *output_scales;
@@ -53,6 +65,8 @@ typedef struct run {
     size_t ahead_bytes;
     /// Bytes of them in one step, so that all steps of all tiles cover them.
     size_t ahead_step;
+    /// What tiles add to their results (FUSES_UPDATES).
+    narrow update;
 } run;
 
 enum {
@@ -89,8 +103,13 @@ CK_INLINE void scale_totals(
             vf factor = v_set1(*(const float *)(scales + r * part->stride));
             if (decoded) factor = v_mul(weight_scale, factor);
             const vf result = v_fma(v_from_int(totals[r][v]), factor, fresh ? v_zero() : v_load(sum));
-            if (!done) v_store(sum, result);
-            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
+            if (!done) {
+                v_store(sum, result);
+                continue;
+            }
+            float *y = part->y + r * part->ldy + v * V_WIDTH;
+            const vf scaled = decoded ? result : v_mul(result, output_scale);
+            v_store(y, part->adds ? v_add(v_load(y), scaled) : scaled);
         }
     }
 }
@@ -128,6 +147,7 @@ CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, weight_form 
         part.offsets += count * part.stride;
         part.ahead += tile_ahead;
         if (part.y != NULL) part.y += count * part.ldy;
+        if (part.update.x != NULL) part.update.x += count * part.update.ldx;
         sums += count * SUMS_STRIDE;
     }
 }
@@ -140,9 +160,11 @@ typedef struct product {
     ptrdiff_t ldx;
     int32_t rows, panels;
     const char *panel;
-    /// Where tiles put the finished sums, `ldy` elements apart; NULL: in `sums`.
+    /// Where tiles put or, with `adds`, add the finished sums, `ldy` elements apart; NULL: they stay in `sums`.
     float *y;
+    int32_t adds;
     ptrdiff_t ldy;
+    narrow update;
 } product;
 
 static void int8_panels(const product *of, float *sums) {
@@ -153,8 +175,8 @@ static void int8_panels(const product *of, float *sums) {
     const run all = {
         of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
         stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
-        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->ldy, scales,
-        of->panel + of->panels * stride, of->panels * stride, 0};
+        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->adds, of->ldy, scales,
+        of->panel + of->panels * stride, of->panels * stride, 0, of->update};
     multiply_run(all, of->rows, of->panels, INT8, sums);
 }
 
@@ -193,8 +215,8 @@ static void nf4_panels(const product *of, float *sums) {
             of->x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t),
             of->x + 4 * (block / group_blocks), of->x + 2 * scale_bytes(k, group) + 4 * (size_t)block, of->ldx,
             (const char *)weights, packed, 0, 0, starts, units, group_blocks, steps, steps,
-            block == 0, block + units == blocks ? of->y : NULL, of->ldy, NULL,
-            packed + stride, (size_t)units * NF4_BLOCK_BYTES, 0};
+            block == 0, block + units == blocks ? of->y : NULL, of->adds, of->ldy, NULL,
+            packed + stride, (size_t)units * NF4_BLOCK_BYTES, 0, of->update};
         multiply_run(part, of->rows, 1, DECODED, sums);
     }
 }
@@ -211,10 +233,27 @@ static void store_sums(
         store_row(y + r * ldy + panel * CK_PANEL, sums + r * SUMS_STRIDE, scales, count, flags);
 }
 
+/// The rows from `row` on and the panels from `panel` on of an update.
+CK_INLINE narrow update_part(const ck_update *update, int32_t row, int32_t panel) {
+    if (update == NULL) return (narrow){NULL, 0, NULL, 0, 0};
+    const int32_t k = update->matrix.k;
+    const size_t stride = panel_bytes(CK_INT8, k, update->matrix.group);
+    return (narrow){
+        (const char *)update->x + row * update->ldx, update->ldx,
+        (const char *)update->matrix.data + (size_t)panel * stride, stride, k};
+}
+
+static void gemm(
+    const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update);
+
 static void quantised_gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
     const size_t stride = panel_bytes(matrix->format, matrix->k, matrix->group);
+    // Tiles add to what is there, or an update, not both.
+    const int fuses = FUSES_UPDATES && matrix->format == CK_NF4 && !(flags & CK_GEMM_ADD) && update != NULL
+                      && update->matrix.group >= update->matrix.k;
     _Alignas(64) float sums[CHUNK_ROWS * SUMS_STRIDE];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row);
@@ -222,22 +261,33 @@ static void quantised_gemm(
         for (int32_t panel = first_panel, panels; panel < last_panel; panel += panels) {
             panels = panel + QUANTISED_PANELS <= last_panel ? QUANTISED_PANELS : 1;
             // Tiles write whole panels of results themselves.
-            const int direct = flags == 0 && (panel + panels) * CK_PANEL <= matrix->n;
+            const int direct = (panel + panels) * CK_PANEL <= matrix->n;
             const product of = {
                 matrix, (const char *)x + row * ldx, ldx, rows, panels,
-                (const char *)matrix->data + (size_t)panel * stride, direct ? target + panel * CK_PANEL : NULL, ldy};
+                (const char *)matrix->data + (size_t)panel * stride, direct ? target + panel * CK_PANEL : NULL,
+                (flags & CK_GEMM_ADD) != 0, ldy, update_part(fuses && direct ? update : NULL, row, panel)};
             if (matrix->format == CK_INT8) int8_panels(&of, sums);
             else nf4_panels(&of, sums);
             for (int32_t p = 0; p < panels && !direct; p++)
                 store_sums(matrix, panel + p, sums + p * CK_PANEL, target, ldy, rows, flags);
+            if (update != NULL && !(fuses && direct))
+                gemm(
+                    &update->matrix, update->x, update->ldx, y, ldy, row, row + rows, panel, panel + panels,
+                    CK_GEMM_ADD, NULL);
         }
     }
 }
 
 static void gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
-    if (matrix->format == CK_INT8 || matrix->format == CK_NF4)
-        quantised_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
-    else float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
+    if (matrix->format == CK_INT8 || matrix->format == CK_NF4) {
+        quantised_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags, update);
+        return;
+    }
+    float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
+    if (update != NULL)
+        gemm(
+            &update->matrix, update->x, update->ldx, y, ldy, first_row, last_row, first_panel, last_panel, CK_GEMM_ADD,
+            NULL);
 }

@@ -11,7 +11,8 @@ import Synchronization
 ///     engine-harness fork-join THREADS
 ///         microseconds of a parallel loop whose tiles only meet: each waits for one on every other thread
 ///
-/// MESSAGES is a JSON array of arrays of token ids. PRECISION may be "auto".
+/// MESSAGES is a JSON array of arrays of token ids. PRECISION may be "auto". INTENTD_INSTRUCTION_SET in the environment
+/// names kernels, as `intentd --instruction-set` does.
 @main
 struct EngineHarness {
     static func main() throws {
@@ -39,7 +40,8 @@ struct EngineHarness {
         try IntentEngine(
             LoadOptions(
                 model: arguments[1], adapter: adapter.map { .named($0) } ?? .standard,
-                precision: Precision(rawValue: arguments[2]), threads: Int(arguments[3])))
+                precision: Precision(rawValue: arguments[2]), threads: Int(arguments[3]),
+                instructionSet: ProcessInfo.processInfo.environment["INTENTD_INSTRUCTION_SET"]))
     }
 
     /// The median over rounds of loops with one tile a thread. A tile ends when all have begun, so no thread can take

@@ -141,6 +141,38 @@ static void check_against_double(
     free(given), free(errors);
 }
 
+/// A product with an update against the two products one after the other, over some rows and panels.
+static void check_update(
+    const ck_kernels *t, const ck_matrix *matrix, const char *x, ptrdiff_t ldx, int32_t rows, kind kind,
+    random_source *r) {
+    const int32_t ranks[] = {1, 3, 16, 17, 32, 48}, rank = ranks[random_below(r, 6)], n = matrix->n;
+    float *w = aligned((size_t)n * (size_t)rank * 4), *low = aligned((size_t)rows * (size_t)rank * 4);
+    fill(r, kind == INFINITE ? NORMAL : kind, w, (size_t)n * (size_t)rank);
+    fill(r, kind, low, (size_t)rows * (size_t)rank);
+    ck_update update;
+    expect(pack(t, CK_INT8, n, rank, rank, w, NULL, NULL, &update.matrix) == CK_OK, "%s cannot pack", t->name);
+    update.ldx = (ptrdiff_t)t->row_bytes(CK_INT8, rank, rank);
+    char *prepared = aligned((size_t)(update.ldx * rows));
+    memset(prepared, 0x5a, (size_t)(update.ldx * rows));
+    t->prepare(CK_INT8, rank, rank, low, rank, prepared, update.ldx, rows);
+    update.x = prepared;
+    const int32_t panels = ck_panels(n), row = random_below(r, rows), last = row + 1 + random_below(r, rows - row);
+    const int32_t panel = random_below(r, panels), end = panel + 1 + random_below(r, panels - panel);
+    float *once = aligned((size_t)rows * (size_t)n * 4), *twice = aligned((size_t)rows * (size_t)n * 4);
+    for (int32_t flags = 0; flags <= CK_GEMM_ADD; flags++) {
+        for (int32_t i = 0; i < rows * n; i++) once[i] = twice[i] = 3;
+        t->gemm(matrix, x, ldx, once, n, row, last, panel, end, flags, &update);
+        t->gemm(matrix, x, ldx, twice, n, row, last, panel, end, flags, NULL);
+        t->gemm(&update.matrix, prepared, update.ldx, twice, n, row, last, panel, end, CK_GEMM_ADD, NULL);
+        for (int32_t i = 0; i < rows * n; i++)
+            expect(
+                same(once[i], twice[i]), "%s %s [%d, %d] %s, rank %d, rows %d-%d panels %d-%d: %.9g, in turn %.9g",
+                t->name, format_name(matrix->format), n, matrix->k, kind_names[kind], rank, row, last, panel, end,
+                once[i], twice[i]);
+    }
+    free(w), free(low), free(prepared), free(once), free(twice), free((void *)update.matrix.data);
+}
+
 /// A level's products against its twin's, and against themselves in other cuts.
 static void check_products(const ck_kernels *t, int32_t format, shape s, kind kind, int32_t rows, random_source *r) {
     const ck_kernels *twin = ck_twin(t);
@@ -173,8 +205,8 @@ static void check_products(const ck_kernels *t, int32_t format, shape s, kind ki
 
     const int32_t panels = ck_panels(s.n);
     float *y = aligned((size_t)rows * (size_t)s.n * 4), *expected = aligned((size_t)rows * (size_t)s.n * 4);
-    t->gemm(&own, prepared, ldx, y, s.n, 0, rows, 0, panels, 0);
-    twin->gemm(&plain, plain_rows, ldplain, expected, s.n, 0, rows, 0, panels, 0);
+    t->gemm(&own, prepared, ldx, y, s.n, 0, rows, 0, panels, 0, NULL);
+    twin->gemm(&plain, plain_rows, ldplain, expected, s.n, 0, rows, 0, panels, 0, NULL);
     // vdpbf16ps rounds and flushes in its own way; everything else has the twin's order, so the twin's bits.
     const int own_order = format == CK_BF16 && strcmp(t->name, "avx512bf16") == 0;
     for (int32_t i = 0; i < rows * s.n; i++) {
@@ -206,7 +238,7 @@ static void check_products(const ck_kernels *t, int32_t format, shape s, kind ki
         const int32_t panel = random_below(r, panels), end = panel + 1 + random_below(r, panels - panel);
         const int add = attempt == 3;
         for (int32_t i = 0; i < rows * s.n; i++) cut[i] = 3;
-        t->gemm(&own, prepared, ldx, cut, s.n, row, last, panel, end, add ? CK_GEMM_ADD : 0);
+        t->gemm(&own, prepared, ldx, cut, s.n, row, last, panel, end, add ? CK_GEMM_ADD : 0, NULL);
         for (int32_t i = 0; i < rows * s.n; i++) {
             const int32_t in_row = i / s.n, out = i % s.n;
             const int inside = in_row >= row && in_row < last && out / CK_PANEL >= panel && out / CK_PANEL < end;
@@ -216,6 +248,7 @@ static void check_products(const ck_kernels *t, int32_t format, shape s, kind ki
                 t->name, format_name(format), s.n, s.k, row, last, rows, panel, end, in_row, out, cut[i], want);
         }
     }
+    check_update(t, &own, prepared, ldx, rows, kind, r);
     free(w), free(x), free(block_scales), free(codes), free(prepared), free(plain_rows), free(y), free(expected);
     free(cut), free((void *)own.data), free((void *)plain.data);
 }

@@ -163,7 +163,7 @@ static void *run_work(void *argument) {
     const double start = thread_seconds();
     for (int32_t i = 0; i < w->calls; i++) {
         const ck_matrix *matrix = &w->matrices[i % w->copies];
-        w->table->gemm(matrix, w->x, w->ldx, w->y, matrix->n, 0, w->rows, w->first_panel, w->last_panel, 0);
+        w->table->gemm(matrix, w->x, w->ldx, w->y, matrix->n, 0, w->rows, w->first_panel, w->last_panel, 0, NULL);
     }
     w->elapsed = thread_seconds() - start;
     return NULL;

@@ -152,6 +152,7 @@ typedef int8_t weight_byte_t;
 #define CHAINED 1
 enum { QUANTISED_PANELS = 1, QUANTISED_ROWS = TILE_ROWS, NF4_ROWS = TILE_ROWS };
 #define DECODES_IN_TILES 0
+#define FUSES_UPDATES 0
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes, behind which its values lie, to [16][16][4] weights. Each 32 bytes hold a step of
@@ -225,11 +226,11 @@ CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded
     }
 }
 
-static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums) {
+static void quantised_rows(int rows, int panels, const run *part, weight_form form, float *sums) {
     (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, 1, sums);                                                              \
+        if (form == DECODED) quantised_tile(ROWS, part, 1, sums);                                                              \
         else quantised_tile(ROWS, part, 0, sums);                                                                      \
         break;
     switch (rows) { TILE_CASES }
@@ -237,7 +238,7 @@ static void quantised_rows(int rows, int panels, const run *part, int decoded, f
 }
 
 const ck_kernels ck_avx2 = {
-    "avx2", CK_LIMIT_CHAIN, 0, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "avx2", CK_LIMIT_CHAIN, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

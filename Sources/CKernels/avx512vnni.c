@@ -23,7 +23,7 @@
 #include "avx512.h"
 
 const ck_kernels ck_avx512vnni = {
-    "avx512vnni", CK_LIMIT_BYTE, 0, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "avx512vnni", CK_LIMIT_BYTE, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

@@ -352,7 +352,7 @@ static float nf4_dot(const ck_matrix *matrix, const void *row, const void *panel
 
 static void gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
     size_t stride = panel_bytes(matrix->format, matrix->k, matrix->group);
     for (int32_t row = first_row; row < last_row; row++) {
         const void *values = (const char *)x + row * ldx;
@@ -366,21 +366,25 @@ static void gemm(
             *target = flags & CK_GEMM_ADD ? *target + result : result;
         }
     }
+    if (update != NULL)
+        gemm(
+            &update->matrix, update->x, update->ldx, y, ldy, first_row, last_row, first_panel, last_panel, CK_GEMM_ADD,
+            NULL);
 }
 
 const ck_kernels ck_generic = {
-    "generic", CK_LIMIT_WORD, 0, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "generic", CK_LIMIT_WORD, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes.
 const ck_kernels ck_generic_byte = {
-    "generic-bytes", CK_LIMIT_BYTE, 0, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes, prepare_byte,
+    "generic-bytes", CK_LIMIT_BYTE, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes, prepare_byte,
     rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes in chains.
 const ck_kernels ck_generic_chain = {
-    "generic-chains", CK_LIMIT_CHAIN, 0, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes, prepare_chain,
+    "generic-chains", CK_LIMIT_CHAIN, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes, prepare_chain,
     rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };

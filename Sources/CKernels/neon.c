@@ -137,6 +137,7 @@ typedef int8_t weight_byte_t;
 #define CHAINED 0
 enum { QUANTISED_PANELS = 1, QUANTISED_ROWS = TILE_ROWS, NF4_ROWS = TILE_ROWS };
 #define DECODES_IN_TILES 0
+#define FUSES_UPDATES 0
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 0, CODE_LIMIT = CK_NF4_BYTE };
 
 /// A block of 512 bytes of codes to [16][16][4] values. Each 64 bytes hold two steps of inputs, one in the low and one
@@ -190,11 +191,11 @@ CK_INLINE void quantised_tile(const int rows, const run *part, const int decoded
     }
 }
 
-static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums) {
+static void quantised_rows(int rows, int panels, const run *part, weight_form form, float *sums) {
     (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (decoded) quantised_tile(ROWS, part, 1, sums);                                                              \
+        if (form == DECODED) quantised_tile(ROWS, part, 1, sums);                                                              \
         else quantised_tile(ROWS, part, 0, sums);                                                                      \
         break;
     switch (rows) { TILE_CASES }
@@ -202,7 +203,7 @@ static void quantised_rows(int rows, int panels, const run *part, int decoded, f
 }
 
 const ck_kernels ck_neon = {
-    "neon", CK_LIMIT_BYTE, 0, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "neon", CK_LIMIT_BYTE, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

@@ -7,13 +7,32 @@
 //   QUANTISED_PANELS, QUANTISED_ROWS: panels and rows of a register tile;
 //   CODE_LIMIT: the largest NF4 value;
 //   quantised_rows(...), declared below;
-//   NF4_ROWS: rows of a tile of NF4; pack_codes(...): the order of codes in a block;
+//   NF4_ROWS: rows of a tile of NF4 codes; pack_codes(...): the order of codes in a block;
 //   DECODES_IN_TILES: 0, and decode_nf4(...) makes weights, of type weight_t, of a block of codes; or 1, and
-//   nf4_panels(...), declared below.
+//   nf4_panels(...), declared below, whose tiles also add a narrow product (FUSES_UPDATES).
 
 #include "quantised_panels.h"
 
 // MARK: Products
+
+/// What a tile reads as weights. A constant in every tile.
+typedef enum weight_form {
+    INT8,
+    /// NF4, decoded to memory.
+    DECODED,
+    /// NF4's codes, which the tile decodes (DECODES_IN_TILES); of one panel.
+    CODES,
+} weight_form;
+
+/// A `ck_update` of the rows and panels at hand; x is NULL without one.
+typedef struct narrow {
+    /// Row 0, and bytes from row to row.
+    const char *x;
+    ptrdiff_t ldx;
+    const char *panel;
+    size_t panel_stride;
+    int32_t k;
+} narrow;
 
 /// The products of one panel, or QUANTISED_PANELS, over a run of inputs, which falls into units that share all scales:
 /// groups of activations, or blocks of NF4 weights.
@@ -24,8 +43,8 @@ typedef struct run {
     ptrdiff_t stride;
     /// Weights in the form that products read, and their scales by unit (NF4).
     const char *weights, *weight_scales;
-    /// Bytes from panel to panel of the weights (CK_INT8; a run of NF4 is of one panel).
-    size_t weight_stride;
+    /// Bytes from panel to panel of the weights, and of their scales.
+    size_t weight_stride, weight_scale_stride;
     /// CHAINED: 16 starts of sums by unit.
     const int32_t *starts;
     int32_t units, scale_units;
@@ -35,6 +54,8 @@ typedef struct run {
     int32_t first;
     /// Where row 0's finished sums go, each times its output's scale (CK_INT8); NULL: they stay in `sums`.
     float *y;
+    /// Whether they are added to what is there.
+    int32_t adds;
     /// Elements from row to row of y.
     ptrdiff_t ldy;
     const char *output_scales;
@@ -44,6 +65,8 @@ typedef struct run {
     size_t ahead_bytes;
     /// Bytes of them in one step, so that all steps of all tiles cover them.
     size_t ahead_step;
+    /// What tiles add to their results (FUSES_UPDATES).
+    narrow update;
 } run;
 
 enum {
@@ -60,8 +83,9 @@ CK_INLINE const char *unit_scale(const run *part, int32_t unit) {
     return part->scales + 4 * (unit / part->scale_units);
 }
 
-CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit) {
-    return (const float *)(part->weight_scales + (size_t)unit * NF4_BLOCK_BYTES);
+/// Those of panel `panel` of the run.
+CK_INLINE const float *unit_weight_scales(const run *part, int32_t unit, int32_t panel) {
+    return (const float *)(part->weight_scales + panel * part->weight_scale_stride + (size_t)unit * NF4_BLOCK_BYTES);
 }
 
 /// Scales a unit's totals and adds them to what is there: with `fresh` nothing, else `sums`. They go to `sums`, with
@@ -72,15 +96,20 @@ CK_INLINE void scale_totals(
     const char *scales = unit_scale(part, unit);
     CK_UNROLL for (int v = 0; v < PANEL_VECTORS; v++) {
         vf weight_scale = v_zero(), output_scale = v_zero();
-        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit) + v * V_WIDTH);
+        if (decoded) weight_scale = v_load(unit_weight_scales(part, unit, 0) + v * V_WIDTH);
         else if (done) output_scale = v_load((const float *)part->output_scales + v * V_WIDTH);
         CK_UNROLL for (int r = 0; r < rows; r++) {
             float *sum = sums + r * CK_PANEL + v * V_WIDTH;
             vf factor = v_set1(*(const float *)(scales + r * part->stride));
             if (decoded) factor = v_mul(weight_scale, factor);
             const vf result = v_fma(v_from_int(totals[r][v]), factor, fresh ? v_zero() : v_load(sum));
-            if (!done) v_store(sum, result);
-            else v_store(part->y + r * part->ldy + v * V_WIDTH, decoded ? result : v_mul(result, output_scale));
+            if (!done) {
+                v_store(sum, result);
+                continue;
+            }
+            float *y = part->y + r * part->ldy + v * V_WIDTH;
+            const vf scaled = decoded ? result : v_mul(result, output_scale);
+            v_store(y, part->adds ? v_add(v_load(y), scaled) : scaled);
         }
     }
 }
@@ -97,13 +126,13 @@ CK_INLINE void finish_unit(
     else scale_totals(rows, part, unit, decoded, 0, 0, totals, sums);
 }
 
-/// Up to QUANTISED_ROWS (NF4: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to
-/// `sums` in order. `panels`: 1 or QUANTISED_PANELS; `decoded`: NF4.
-static void quantised_rows(int rows, int panels, const run *part, int decoded, float *sums);
+/// Up to QUANTISED_ROWS (CODES: NF4_ROWS) rows over one run: exact integer sums of each unit, scaled once and added to
+/// `sums` in order. `panels`: 1 or QUANTISED_PANELS.
+static void quantised_rows(int rows, int panels, const run *part, weight_form form, float *sums);
 
 /// All rows, tile by tile.
-CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded, float *sums) {
-    const int32_t most = decoded ? NF4_ROWS : QUANTISED_ROWS;
+CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, weight_form form, float *sums) {
+    const int32_t most = form == CODES ? NF4_ROWS : QUANTISED_ROWS;
     const int32_t tiles = (rows + most - 1) / most, least = rows / tiles;
     // Tiles of `least` rows, and first those of one row more. Divisions are slow, so none is made for each tile.
     int32_t larger = rows - least * tiles;
@@ -112,12 +141,13 @@ CK_INLINE void multiply_run(run part, int32_t rows, int32_t panels, int decoded,
     const size_t tile_ahead = part.ahead_step * (steps / (uint32_t)tiles);
     for (int32_t count; rows > 0; rows -= count) {
         count = least + (larger-- > 0);
-        quantised_rows(count, panels, &part, decoded, sums);
+        quantised_rows(count, panels, &part, form, sums);
         part.values += count * part.stride;
         part.scales += count * part.stride;
         part.offsets += count * part.stride;
         part.ahead += tile_ahead;
         if (part.y != NULL) part.y += count * part.ldy;
+        if (part.update.x != NULL) part.update.x += count * part.update.ldx;
         sums += count * SUMS_STRIDE;
     }
 }
@@ -130,9 +160,11 @@ typedef struct product {
     ptrdiff_t ldx;
     int32_t rows, panels;
     const char *panel;
-    /// Where tiles put the finished sums, `ldy` elements apart; NULL: in `sums`.
+    /// Where tiles put or, with `adds`, add the finished sums, `ldy` elements apart; NULL: they stay in `sums`.
     float *y;
+    int32_t adds;
     ptrdiff_t ldy;
+    narrow update;
 } product;
 
 static void int8_panels(const product *of, float *sums) {
@@ -142,10 +174,10 @@ static void int8_panels(const product *of, float *sums) {
     const char *scales = of->panel + int8_weight_bytes(k);
     const run all = {
         of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
-        stride, (const int32_t *)scales + CK_PANEL, groups, 1,
-        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->ldy, scales,
-        of->panel + of->panels * stride, of->panels * stride, 0};
-    multiply_run(all, of->rows, of->panels, 0, sums);
+        stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
+        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->adds, of->ldy, scales,
+        of->panel + of->panels * stride, of->panels * stride, 0, of->update};
+    multiply_run(all, of->rows, of->panels, INT8, sums);
 }
 
 static void nf4_panels(const product *of, float *sums);
@@ -182,10 +214,10 @@ static void nf4_panels(const product *of, float *sums) {
         const run part = {
             of->x + value_offset(k, group) + (size_t)block * CK_NF4_BLOCK * sizeof(value_t),
             of->x + 4 * (block / group_blocks), of->x + 2 * scale_bytes(k, group) + 4 * (size_t)block, of->ldx,
-            (const char *)weights, packed, 0, starts, units, group_blocks, steps, steps,
-            block == 0, block + units == blocks ? of->y : NULL, of->ldy, NULL,
-            packed + stride, (size_t)units * NF4_BLOCK_BYTES, 0};
-        multiply_run(part, of->rows, 1, 1, sums);
+            (const char *)weights, packed, 0, 0, starts, units, group_blocks, steps, steps,
+            block == 0, block + units == blocks ? of->y : NULL, of->adds, of->ldy, NULL,
+            packed + stride, (size_t)units * NF4_BLOCK_BYTES, 0, of->update};
+        multiply_run(part, of->rows, 1, DECODED, sums);
     }
 }
 #endif
@@ -201,10 +233,27 @@ static void store_sums(
         store_row(y + r * ldy + panel * CK_PANEL, sums + r * SUMS_STRIDE, scales, count, flags);
 }
 
+/// The rows from `row` on and the panels from `panel` on of an update.
+CK_INLINE narrow update_part(const ck_update *update, int32_t row, int32_t panel) {
+    if (update == NULL) return (narrow){NULL, 0, NULL, 0, 0};
+    const int32_t k = update->matrix.k;
+    const size_t stride = panel_bytes(CK_INT8, k, update->matrix.group);
+    return (narrow){
+        (const char *)update->x + row * update->ldx, update->ldx,
+        (const char *)update->matrix.data + (size_t)panel * stride, stride, k};
+}
+
+static void gemm(
+    const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update);
+
 static void quantised_gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
     const size_t stride = panel_bytes(matrix->format, matrix->k, matrix->group);
+    // Tiles add to what is there, or an update, not both.
+    const int fuses = FUSES_UPDATES && matrix->format == CK_NF4 && !(flags & CK_GEMM_ADD) && update != NULL
+                      && update->matrix.group >= update->matrix.k;
     _Alignas(64) float sums[CHUNK_ROWS * SUMS_STRIDE];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row);
@@ -212,22 +261,33 @@ static void quantised_gemm(
         for (int32_t panel = first_panel, panels; panel < last_panel; panel += panels) {
             panels = panel + QUANTISED_PANELS <= last_panel ? QUANTISED_PANELS : 1;
             // Tiles write whole panels of results themselves.
-            const int direct = flags == 0 && (panel + panels) * CK_PANEL <= matrix->n;
+            const int direct = (panel + panels) * CK_PANEL <= matrix->n;
             const product of = {
                 matrix, (const char *)x + row * ldx, ldx, rows, panels,
-                (const char *)matrix->data + (size_t)panel * stride, direct ? target + panel * CK_PANEL : NULL, ldy};
+                (const char *)matrix->data + (size_t)panel * stride, direct ? target + panel * CK_PANEL : NULL,
+                (flags & CK_GEMM_ADD) != 0, ldy, update_part(fuses && direct ? update : NULL, row, panel)};
             if (matrix->format == CK_INT8) int8_panels(&of, sums);
             else nf4_panels(&of, sums);
             for (int32_t p = 0; p < panels && !direct; p++)
                 store_sums(matrix, panel + p, sums + p * CK_PANEL, target, ldy, rows, flags);
+            if (update != NULL && !(fuses && direct))
+                gemm(
+                    &update->matrix, update->x, update->ldx, y, ldy, row, row + rows, panel, panel + panels,
+                    CK_GEMM_ADD, NULL);
         }
     }
 }
 
 static void gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags) {
-    if (matrix->format == CK_INT8 || matrix->format == CK_NF4)
-        quantised_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
-    else float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
+    if (matrix->format == CK_INT8 || matrix->format == CK_NF4) {
+        quantised_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags, update);
+        return;
+    }
+    float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
+    if (update != NULL)
+        gemm(
+            &update->matrix, update->x, update->ldx, y, ldy, first_row, last_row, first_panel, last_panel, CK_GEMM_ADD,
+            NULL);
 }

@@ -6,11 +6,16 @@
 //   BF16_BYTES (bytes of a prepared bf16 value), store_bf16(void *target, vf values): rounds and stores V_WIDTH values.
 
 // MARK: Layout of a quantised row: scales; with SUMS, values' sums by group and by block of 64; values
+// A narrow row, of one group, fits one cache line and has no sums of blocks, which only NF4's products read.
 
-CK_INLINE size_t scale_bytes(int32_t k, int32_t group) { return ck_round_up((size_t)ck_groups(k, group) * 4, 64); }
+enum { NARROW_INPUTS = 32 };
+
+CK_INLINE size_t scale_bytes(int32_t k, int32_t group) {
+    return k <= NARROW_INPUTS ? 16 : ck_round_up((size_t)ck_groups(k, group) * 4, 64);
+}
 
 CK_INLINE size_t sum_bytes(int32_t k) {
-    return SUMS ? ck_round_up((size_t)ck_groups(k, CK_NF4_BLOCK) * 4, 64) : 0;
+    return SUMS && k > NARROW_INPUTS ? ck_round_up((size_t)ck_groups(k, CK_NF4_BLOCK) * 4, 64) : 0;
 }
 
 /// Bytes in front of the values.
@@ -29,7 +34,8 @@ static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
     switch (format) {
     case CK_F32: return row_stride(inputs * 4);
     case CK_BF16: return row_stride(inputs * BF16_BYTES);
-    default: return value_offset(k, group) + ck_round_up(inputs * sizeof(value_t), 64);
+    default:
+        return k <= NARROW_INPUTS ? 64 : value_offset(k, group) + ck_round_up(inputs * sizeof(value_t), 64);
     }
 }
 
@@ -85,7 +91,8 @@ CK_INLINE void quantise_group(
         const int32_t sum = quantise_block(x + block, size, v_set1(inverse), values + block);
         total += sum;
 #if SUMS
-        ((int32_t *)(target + 2 * scale_bytes(k, group)))[(start + block) / CK_NF4_BLOCK] = -128 * sum;
+        if (k > NARROW_INPUTS)
+            ((int32_t *)(target + 2 * scale_bytes(k, group)))[(start + block) / CK_NF4_BLOCK] = -128 * sum;
 #endif
     }
 #if SUMS

@@ -76,6 +76,15 @@ typedef struct ck_matrix {
     int32_t group;
 } ck_matrix;
 
+/// A narrow product that is added to another's results: a low-rank update of its matrix (LoRA's B).
+typedef struct ck_update {
+    /// CK_INT8, with the outputs of the matrix that it updates, and one group.
+    ck_matrix matrix;
+    /// Row 0 of the prepared rows that it multiplies, `ldx` bytes apart.
+    const void *x;
+    ptrdiff_t ldx;
+} ck_update;
+
 /// Panels of a matrix with `n` outputs: n / 16, rounded up.
 int32_t ck_panels(int32_t n);
 
@@ -138,8 +147,6 @@ typedef struct ck_kernels {
     /// Largest magnitude of a quantised activation: 127 where the level adds products of bytes in 32 bits, 80 where it
     /// first adds chains of them in 16 bits (AVX2), 8191 for the generic level, to which finer steps cost nothing.
     int32_t activation_limit;
-    /// Whether the processor multiplies pairs of bf16: products of CK_BF16 are then faster than those of CK_F32.
-    int32_t multiplies_bf16;
 
     // Packing, once at load.
 
@@ -219,10 +226,12 @@ typedef struct ck_kernels {
     /// y = x W^T for rows [first_row, last_row) and the outputs of panels [first_panel, last_panel).
     ///
     /// `x` and `y` point at row 0; `ldx` is in bytes. x was prepared by the same level for `matrix`'s k, group and
-    /// format (CK_F32: plain rows with any stride). `flags`: `CK_GEMM_ADD`.
+    /// format (CK_F32: plain rows with any stride). `flags`: `CK_GEMM_ADD`. `update`: what is added on top, with the bits
+    /// of another call with CK_GEMM_ADD; NULL for nothing.
     void (*gemm)(
         const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-        int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags);
+        int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags,
+        const ck_update *CK_NULLABLE update);
 } ck_kernels;
 
 // MARK: Levels

@@ -100,7 +100,7 @@ final class ContinuationScorer {
         withUnsafePointer(to: head.matrix) { matrix in
             kernels.table.gemm(
                 matrix, UnsafeRawPointer(prepared.pointer), rowBytes, target - start, Self.tileWidth, 0, Int32(rows),
-                Int32(first), Int32(last), 0)
+                Int32(first), Int32(last), 0, nil)
         }
         for row in 0..<rows {
             let line = UnsafeMutableBufferPointer(start: target + row * Self.tileWidth, count: end - start)

@@ -195,17 +195,21 @@ final class Decoder {
         _ input: LinearInput, _ layer: PackedLinear, _ rows: Range<Int>, outputs: Range<Int>,
         into y: UnsafeMutablePointer<Float>, _ stride: Int
     ) {
-        gemm(layer.matrix, input.rows, rows, outputs, into: y, stride, 0)
-        if let side = layer.sideProducts {
-            for (part, x) in zip(side.parts, input.lowRank) {
-                let common = outputs.clamped(to: part.firstOutput..<part.firstOutput + Int(part.up.n))
-                guard !common.isEmpty else { continue }
-                let own = common.lowerBound - part.firstOutput..<common.upperBound - part.firstOutput
-                gemm(
-                    part.up, x, rows, own, into: y + common.lowerBound - outputs.lowerBound, stride,
-                    Int32(CK_GEMM_ADD))
-            }
+        var next = outputs.lowerBound
+        func product(upTo end: Int, _ update: ck_update? = nil) {
+            guard next < end else { return }
+            gemm(layer.matrix, input.rows, rows, next..<end, into: y + next - outputs.lowerBound, stride, update)
+            next = end
         }
+        // Parts are in the order of their outputs.
+        for (part, x) in zip(layer.sideProducts?.parts ?? [], input.lowRank) {
+            let common = outputs.clamped(to: part.firstOutput..<part.firstOutput + Int(part.up.n))
+            guard !common.isEmpty else { continue }
+            product(upTo: common.lowerBound)
+            let own = self.part(of: part.up, common.lowerBound - part.firstOutput..<common.upperBound - part.firstOutput)
+            product(upTo: common.upperBound, ck_update(matrix: own, x: x[rows.lowerBound], ldx: x.stride))
+        }
+        product(upTo: outputs.upperBound)
         if let bias = layer.bias {
             for row in 0..<rows.count {
                 for column in outputs { y[row * stride + column - outputs.lowerBound] += bias[column] }
@@ -216,14 +220,25 @@ final class Decoder {
     /// The kernels' product of some rows and outputs; the outputs start with a panel.
     private func gemm(
         _ matrix: ck_matrix, _ x: PreparedRows, _ rows: Range<Int>, _ outputs: Range<Int>,
-        into y: UnsafeMutablePointer<Float>, _ stride: Int, _ flags: Int32
+        into y: UnsafeMutablePointer<Float>, _ stride: Int, _ update: ck_update?
     ) {
+        func run(_ update: UnsafePointer<ck_update>?) {
+            withUnsafePointer(to: part(of: matrix, outputs)) { part in
+                kernels.table.gemm(
+                    part, x[rows.lowerBound], x.stride, y, stride, 0, Int32(rows.count), 0, ck_panels(part.pointee.n), 0,
+                    update)
+            }
+        }
+        if let update { withUnsafePointer(to: update, run) } else { run(nil) }
+    }
+
+    /// Some outputs of a matrix; they start with a panel.
+    private func part(of matrix: ck_matrix, _ outputs: Range<Int>) -> ck_matrix {
         var part = matrix
         part.data += outputs.lowerBound / Int(CK_PANEL)
             * kernels.table.panel_bytes(matrix.format, matrix.k, matrix.group)
         part.n = Int32(outputs.count)
-        kernels.table.gemm(
-            &part, x[rows.lowerBound], x.stride, y, stride, 0, Int32(rows.count), 0, ck_panels(part.n), flags)
+        return part
     }
 
     private func productRowBlocks(_ count: Int) -> Int {
@@ -271,7 +286,7 @@ final class Decoder {
         withUnsafePointer(to: side.down) { matrix in
             kernels.table.gemm(
                 matrix, input.rows.pointer, input.rows.stride, target, side.rank, Int32(rows.lowerBound),
-                Int32(rows.upperBound), 0, ck_panels(side.down.n), 0)
+                Int32(rows.upperBound), 0, ck_panels(side.down.n), 0, nil)
         }
         var rank = 0
         for (part, prepared) in zip(side.parts, input.lowRank) {

@@ -51,7 +51,7 @@ final class Workspace {
         let tile = min(rows, Decoder.rowsPerProductTile) * gateStride
         gates = (0..<threads).map { _ in AlignedBuffer(count: tile) }
         lowRank = AlignedBuffer(count: rows * rank)
-        // A row of each part fills whole cache lines, and may be one longer to be spread.
+        // No less than the kernels take for a row of each part; `preparedLowRanks` checks it.
         preparedLowRank = AlignedBuffer(count: rank == 0 ? 0 : rows * (rank * 4 + Self.mostParts * 128))
         let scratch = ck_attention_workspace(Int32(rows), Int32(plan.headSize))
         attention = (0..<threads).map { _ in AlignedBuffer(count: scratch) }
@@ -104,12 +104,12 @@ final class Workspace {
     func preparedLowRanks(_ side: SideProducts, rows: Int, kernels: KernelSet) -> [PreparedRows] {
         var used = 0
         return side.parts.map { part in
-            let stride = Int(kernels.table.row_bytes(part.up.format, Int32(part.rank), Int32(part.rank)))
+            let stride = Int(kernels.table.row_bytes(part.up.format, Int32(part.rank), part.up.group))
             defer { used += rows * stride }
             precondition(used + rows * stride <= preparedLowRank.count)
             return PreparedRows(
                 pointer: UnsafeMutableRawPointer(preparedLowRank.pointer) + used, stride: stride,
-                format: part.up.format, group: Int32(part.rank))
+                format: part.up.format, group: part.up.group)
         }
     }
 

@@ -52,7 +52,7 @@ extension PrecisionMemory {
         guard let first = updates.first else { return 0 }
         let rank = updates.reduce(0) { $0 + $1.rank }
         return updates.reduce(packedBytes(rank, first.columns, CK_INT8, group, kernels) ?? 0) { sum, update in
-            sum + (packedBytes(update.rows, update.rank, SideProducts.upFormat(kernels), update.rank, kernels) ?? 0)
+            sum + (packedBytes(update.rows, update.rank, CK_INT8, SideProducts.upGroup(update.rank), kernels) ?? 0)
         }
     }
 }

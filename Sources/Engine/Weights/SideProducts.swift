@@ -4,8 +4,7 @@ import Checkpoint
 /// The adapters of the parts of one linear layer as low-rank products beside its 4-bit weights: y += scale * B (A x).
 ///
 /// A is int8 and reads the same prepared rows as the weights; those of all parts lie side by side, so that x is read once.
-/// B, a few columns wide, has the scale folded in. It is bf16 where the processor multiplies that, which takes half the
-/// time of f32; else f32.
+/// B, a few columns wide, is int8 too and has the scale folded in.
 ///
 /// `@unchecked Sendable`: written in `init`, then only read; the matrices point into the buffers.
 struct SideProducts: @unchecked Sendable {
@@ -36,13 +35,12 @@ struct SideProducts: @unchecked Sendable {
         rank = updates.reduce(0) { $0 + $1.update.rank }
         let downData: AlignedBuffer<UInt8>
         (down, downData) = try Self.pack(
-            updates.flatMap { $0.update.a }, rows: rank, columns: columns, CK_INT8, min(group, columns), kernels,
-            arena)
+            updates.flatMap { $0.update.a }, rows: rank, columns: columns, min(group, columns), kernels, arena)
         var data = [downData], parts: [Part] = []
         for (update, firstOutput) in updates {
             let (up, upData) = try Self.pack(
-                update.b.map { $0 * update.scale }, rows: update.rows, columns: update.rank, Self.upFormat(kernels),
-                update.rank, kernels, arena)
+                update.b.map { $0 * update.scale }, rows: update.rows, columns: update.rank,
+                Self.upGroup(update.rank), kernels, arena)
             data.append(upData)
             parts.append(Part(up: up, firstOutput: firstOutput, rank: update.rank))
         }
@@ -50,14 +48,13 @@ struct SideProducts: @unchecked Sendable {
         self.parts = parts
     }
 
-    /// The format of B, and of the rows of A x that it multiplies, with these kernels.
-    static func upFormat(_ kernels: KernelSet) -> ck_format { kernels.table.multiplies_bf16 != 0 ? CK_BF16 : CK_F32 }
+    /// Elements of a row of A x that share a scale: all, as the fastest kernels want it.
+    static func upGroup(_ rank: Int) -> Int { min(rank, Int(CK_MAX_GROUP)) }
 
     private static func pack(
-        _ values: [Float], rows: Int, columns: Int, _ format: ck_format, _ group: Int, _ kernels: KernelSet,
-        _ arena: WeightArena
+        _ values: [Float], rows: Int, columns: Int, _ group: Int, _ kernels: KernelSet, _ arena: WeightArena
     ) throws(EngineError) -> (ck_matrix, AlignedBuffer<UInt8>) {
-        let format = Int32(format.rawValue)
+        let format = Int32(CK_INT8.rawValue)
         guard ck_supported(format, Int32(clamping: rows), Int32(clamping: columns), Int32(group)) != 0 else {
             throw .unsupported("an adapter of shape [\(rows), \(columns)]")
         }

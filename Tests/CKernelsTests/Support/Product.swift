@@ -111,7 +111,7 @@ struct PackedProduct {
         withUnsafePointer(to: matrix) { matrix in
             table.gemm(
                 matrix, prepared.pointer, stride, &y, product.outputs, Int32(rows.lowerBound), Int32(rows.upperBound),
-                Int32(panels.lowerBound), Int32(panels.upperBound), flags)
+                Int32(panels.lowerBound), Int32(panels.upperBound), flags, nil)
         }
     }
 }

@@ -99,7 +99,9 @@ import Testing
     @Test func filesOverTheLimitAreRefused() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("x.json", Array("[1,2,3]".utf8))
-        #expect(throws: JSONFileError.tooLarge(path: path, bytes: 7, limit: 6)) { try JSONFile.read(path, limit: 6) }
+        #expect(throws: JSONFileError.file(.overLimit(path: path, bytes: 7, limit: 6))) {
+            try JSONFile.read(path, limit: 6)
+        }
         #expect(throws: JSONFileError.file(.notFound(path: path + "x"))) { try JSONFile.read(path + "x") }
         try folder.write("y.json", Array("[".utf8))
         #expect(throws: JSONFileError.json(path: folder.path + "/y.json", .unexpectedEnd(offset: 1))) {

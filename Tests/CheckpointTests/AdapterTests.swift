@@ -101,7 +101,8 @@ import Testing
         let path = folder.path + "/adapter/adapter_model.safetensors"
         // A hole: nothing is written.
         try #require(truncate(path, off_t(Adapter.weightsLimit) + 1) == 0)
-        #expect(throws: AdapterError.weights(.file(.tooLarge(path: path)))) {
+        let expected = FileError.overLimit(path: path, bytes: Adapter.weightsLimit + 1, limit: Adapter.weightsLimit)
+        #expect(throws: AdapterError.weights(.file(expected))) {
             try Adapter(path: folder.path + "/adapter")
         }
     }

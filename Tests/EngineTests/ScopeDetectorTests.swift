@@ -62,7 +62,7 @@ import Testing
         // A hole: nothing is written.
         try #require(truncate(path, 1 << 40) == 0)
         let error = #expect(throws: EngineError.self) { try detector(.cosine, folder) }
-        #expect(error?.description.contains("too large") == true, "\(error?.description ?? "no error")")
+        #expect(error?.description.contains("the limit is") == true, "\(error?.description ?? "no error")")
     }
 
     /// What `cp` does while a server loads the model again: of a mapped file, the pages behind its new end would end

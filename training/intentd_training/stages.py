@@ -31,8 +31,9 @@ from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth, store
 
-#: Students: what each learns from, where that differs from recipe.toml. `shipped` and `shipped12` are the two adapters;
-#: `mpnet` is of the second base and can teach the others in its turn (the labels `second`); the rest change an idea.
+#: Students: what each learns from, where that differs from recipe.toml. `shipped` is the accurate adapter, `pretrained12`
+#: the fast one; `shipped12` was it before 1.2.0. `mpnet` is of the second base and can teach the others in its turn (the
+#: labels `second`); the rest change an idea.
 STUDENTS = {
     "mpnet": {},
     "shipped": {},

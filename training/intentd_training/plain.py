@@ -172,6 +172,8 @@ def main() -> None:
     parser.add_argument("--recipe", default=str(Path(__file__).parents[1] / "recipe.toml"))
     a = parser.parse_args()
     recipe, work = Recipe.read(a.recipe), Workspace(a.work, a.results)
+    if "embedding" in STUDENTS[a.student]:
+        work.load_mpnet()
     stages = Stages(recipe, work, a.device, a.keep or f"{a.results}/keep", False)
     pool, variants, jobs, _ = stages.final_jobs([n for n in a.names.split(",") if n], a.student, a.seed + 1)
     shape = stages.student_shape(a.student)

@@ -255,7 +255,7 @@ class Stages:
     def embeddings(self, kind: str, learnt: list[np.ndarray], extra: list[str], final: bool) -> list[np.ndarray]:
         """For each of the row sets `learnt` (a fold's, or all), where the second base places its messages: [pool, width]
         over the pool of the training messages, `extra` and the variants. `teacher`: as the teachers of that fold do, side
-        by side; `base`: as it does untrained."""
+        by side; `base`: as it does before any fine-tuning."""
         pool, _, variants = self.work.training_pool(extra, mpnet=True)
         if kind == "base":
             stack = Stack(self.work.mpnet, len(learnt), self.shape(12, mpnet=True))

@@ -10,5 +10,5 @@ on 0 teach --names robust --models 2 &
 wait
 on 0 label --names $ensemble --models 2 --final --tag first
 on 0 final --names $ensemble --students shipped --models 2 &
-on 1 final --names $ensemble --students shipped12 --models 3 &
+on 1 final --names $ensemble --students pretrained12 --models 3 &
 wait

@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 . ./common.sh
 folds="--folds 3"
 { on 0 teachers --names probe --models 6 $folds; on 0 teachers --names robust --models 6 $folds; } &
-{ on 1 mpnet $folds; on 1 pairs --mpnet $folds; on 1 pairs $folds; } &
+{ on 1 mpnet --models 2 $folds; on 1 pairs --mpnet $folds; on 1 pairs $folds; } &
 on 1 generate $folds &
 wait
 on 0 label --names $ensemble --models 2 $folds --tag first
@@ -26,10 +26,11 @@ on 0 label --names $ensemble --models 2 $folds --tag first
     for idea in unperturbed12 averaged12 repelled12 trusting12 clean12; do
         on 0 students --names $idea --models 3 $folds
     done
+    on 0 students --names pretrained --models 3 $folds
     on 0 students --names trusting $folds
 } &
 {
-    on 1 students --names shipped12 --models 3 $folds
+    for student in pretrained12 shipped12; do on 1 students --names $student --models 3 $folds; done
     for teacher in probe robust; do on 1 teachers --names $teacher --models 6 --layers 12 $folds; done
     on 1 teachers --names fixed --models 3 --layers 12 $folds
     on 1 heal --names probe+robust --towards mean --models 2 --tag healed --layers 12 $folds
@@ -38,6 +39,6 @@ on 0 label --names $ensemble --models 2 $folds --tag first
     on 1 blends --names healed:1,healed,refined:1,refined,fixed:1,fixed --layers 12 $folds
     on 1 students --names shipped12 --models 3 --epochs 10 --tag _short $folds
     on 1 students --names shipped12,plus2_first12,plus4_12 --tag _plus $folds
-    for idea in labels12 gemma_only12 hard12 long12; do on 1 students --names $idea --models 3 $folds; done
+    for idea in labels12 gemma_only12 hard12 hard1_12 features12 long12; do on 1 students --names $idea --models 3 $folds; done
 } &
 wait

@@ -6,6 +6,7 @@ build`), from the GGUF file that `models/base` is built from, or, for the second
 import json
 import pathlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -48,10 +49,14 @@ class BasePack:
 
     def remap(self, ids: np.ndarray) -> np.ndarray:
         """Full ids to rows of the trimmed embedding; an id outside it becomes <unk>."""
+        return self.row_of_id[np.minimum(ids, len(self.row_of_id) - 1)]
+
+    @cached_property
+    def row_of_id(self) -> np.ndarray:
+        """For each full id up to one past the largest that is held, its row of the trimmed embedding."""
         table = np.full(int(self.vocabulary.max()) + 2, -1, np.int32)
         table[self.vocabulary] = np.arange(len(self.vocabulary), dtype=np.int32)
-        rows = table[np.minimum(ids, len(table) - 1)]
-        return np.where(rows < 0, table[self.unknown], rows)
+        return np.where(table < 0, table[self.unknown], table)
 
     def embedding(self, name: str) -> torch.Tensor:
         """The trimmed embedding in bf16; a pack made from GGUF holds it as Q8_0 does, int8 and a scale for 32."""

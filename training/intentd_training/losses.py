@@ -40,6 +40,20 @@ def consistency(logits, weight):
     return (divergence * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
+def imitation(feature, projection, embedding, weight):
+    """1 - the cosine of a message's projected feature and its embedding by another model, over views (as FitNets' hints,
+    Romero et al. 2015, with a linear layer between the widths).
+
+    feature [models, views, messages, hidden], projection [models, hidden, width], embedding [models, messages, width] of
+    unit length; messages whose embedding is zero do not count.
+    """
+    models, views, count, _ = feature.shape
+    projected = torch.bmm(feature.reshape(models, views * count, -1), projection).view(models, views, count, -1)
+    distance = 1 - (F.normalize(projected, dim=-1) * embedding[:, None]).sum(-1).mean(1)
+    counts = weight * (embedding.square().sum(-1) > 0).float()
+    return (distance * counts).sum(1) / counts.sum(1).clamp(min=1)
+
+
 def supervised_contrastive(feature, label, weight, across, heavier=None, temperature=0.1):
     """Supervised contrastive loss (Khosla et al. 2020) on unit features.
 

@@ -37,6 +37,15 @@ class ParameterBank:
             leaf.grad = self.view(self.grad, name)
             self.views[name] = leaf
 
+    def drop_last(self) -> None:
+        """Takes out the tensor that was declared last; the others keep their values."""
+        name = list(self.shapes)[-1]
+        kept = self.value[:, :self.offsets[name][0]].clone()
+        for table in (self.shapes, self.groups, self.views):
+            del table[name]
+        self.allocate()
+        self.value.copy_(kept)
+
     def view(self, flat: torch.Tensor, name: str) -> torch.Tensor:
         start, count = self.offsets[name]
         return flat[:, start:start + count].view(flat.shape[0], *self.shapes[name])

@@ -24,7 +24,7 @@ from .messages import Pool
 from .parameters import ParameterBank, rate_factor
 from .recipe import Recipe
 from .stages import STUDENTS, Stages, is_second
-from .trainer import CLASSES, Job, StackShape, initialise, rivals_of, schedule, setting_values, step_count
+from .trainer import CLASSES, Job, StackShape, initial_value, initialise, rivals_of, schedule, setting_values, step_count
 from .workspace import Workspace
 
 
@@ -103,8 +103,14 @@ def train(model, held: dict[str, torch.nn.Parameter], bank: ParameterBank, pool:
     whole, setting = step_count([job], shape.epochs), setting_values([job], device)
     steps = min(steps or whole, whole)
     ratio = {"A": 1.0, "B": settings.plus_ratio, "head": settings.head_ratio}
+    embedding, projection, learning = job.embedding, None, list(held.values())
     groups = [{"params": [held[n] for n in bank.shapes if bank.groups[n] == group], "share": settings.rate * share}
               for group, share in ratio.items()]
+    if embedding is not None:
+        sizes = (bank.shapes["score"][0], embedding.shape[1])
+        projection = torch.nn.Parameter(initial_value("projection", sizes, job.initial_seed).to(device))
+        groups[-1]["params"].append(projection)
+        learning.append(projection)
     optimiser = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98), weight_decay=shape.decay)
     label, target = torch.from_numpy(job.label), torch.from_numpy(job.target.astype(np.float32))
     rivals = rivals_of([job], device)
@@ -120,9 +126,12 @@ def train(model, held: dict[str, torch.nn.Parameter], bank: ParameterBank, pool:
         weight = torch.ones(1, len(batch), device=device)
         loss, base_loss = losses.combined(
             logits, feature, target[batch][None].to(device), label[batch][None].to(device), weight, setting, rivals)
+        if embedding is not None:
+            wanted = torch.from_numpy(embedding[batch].astype(np.float32))[None].to(device)
+            loss = loss + setting["imitation"] * losses.imitation(feature, projection[None], wanted, weight)
         optimiser.zero_grad()
         loss.sum().backward()
-        torch.nn.utils.clip_grad_norm_(list(held.values()), 1.0)
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimiser.step()
         for mean, value in zip(average, held.values()):
             mean.lerp_(value.detach(), 1 - settings.averaging)
@@ -163,6 +172,8 @@ def main() -> None:
     parser.add_argument("--recipe", default=str(Path(__file__).parents[1] / "recipe.toml"))
     a = parser.parse_args()
     recipe, work = Recipe.read(a.recipe), Workspace(a.work, a.results)
+    if "embedding" in STUDENTS[a.student]:
+        work.load_mpnet()
     stages = Stages(recipe, work, a.device, a.keep or f"{a.results}/keep", False)
     pool, variants, jobs, _ = stages.final_jobs([n for n in a.names.split(",") if n], a.student, a.seed + 1)
     shape = stages.student_shape(a.student)

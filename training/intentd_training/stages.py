@@ -15,12 +15,13 @@ train.sh and validate.sh run them:
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import generator, merge
+from . import embedding, generator, merge
 from .calibration import softmax
 from .confusion import hard_pairs
 from .judging import Judge
@@ -30,8 +31,9 @@ from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth, store
 
-#: Students: what each learns from, where that differs from recipe.toml. `shipped` and `shipped12` are the two adapters;
-#: `mpnet` is of the second base and can teach the others in its turn (the labels `second`); the rest change an idea.
+#: Students: what each learns from, where that differs from recipe.toml. `shipped` is the accurate adapter, `pretrained12`
+#: the fast one; `shipped12` was it before 1.2.0. `mpnet` is of the second base and can teach the others in its turn (the
+#: labels `second`); the rest change an idea.
 STUDENTS = {
     "mpnet": {},
     "shipped": {},
@@ -51,6 +53,12 @@ STUDENTS = {
     "gemma_only12": {"layers": 12, "mpnet": False},
     "unperturbed12": {"layers": 12, "augmentation": 0.0},
     "hard12": {"layers": 12, "margin": 2.0},
+    "hard1": {"margin": 1.0},
+    "hard1_12": {"layers": 12, "margin": 1.0},
+    "features": {"imitation": 1.0, "embedding": "teacher"},
+    "features12": {"layers": 12, "imitation": 1.0, "embedding": "teacher"},
+    "pretrained": {"imitation": 1.0, "embedding": "base"},
+    "pretrained12": {"layers": 12, "imitation": 1.0, "embedding": "base"},
     "repelled12": {"layers": 12, "repulsion": 3.0},
     "averaged12": {"layers": 12, "averaging": 0.998},
     "long12": {"layers": 12, "epochs": 30},
@@ -221,7 +229,7 @@ class Stages:
             for index, of in enumerate(messages):
                 share = np.mean([softmax(x) for x in logits[index::len(messages)]], 0)
                 work.save(f"labels_{tag}_{base}_{of}", share=share.astype(np.float16))
-        if not final:
+        if not final and not all(is_second(n) for n in names):
             found = [self.judge.accuracy(self.ensemble_out_of_fold(names, both)) for both in (True, False)]
             print(f"RESULT ensemble {','.join(names)} {found[0]:.2f}; gemma alone {found[1]:.2f}", flush=True)
 
@@ -244,6 +252,18 @@ class Stages:
                 np.mean([softmax(self.work.load(f)["logits"].astype(np.float32)) for f in files], 0))
         return np.mean([np.mean(s, 0) for second, s in shares.items() if s and (mpnet or not second)], 0)
 
+    def embeddings(self, kind: str, learnt: list[np.ndarray], extra: list[str], final: bool) -> list[np.ndarray]:
+        """For each of the row sets `learnt` (a fold's, or all), where the second base places its messages: [pool, width]
+        over the pool of the training messages, `extra` and the variants. `teacher`: as the teachers of that fold do, side
+        by side; `base`: as it does before any fine-tuning."""
+        pool, _, variants = self.work.training_pool(extra, mpnet=True)
+        if kind == "base":
+            stack = Stack(self.work.mpnet, len(learnt), self.shape(12, mpnet=True))
+        else:
+            stack = self.restored("all_mpnet" if final else "fold_mpnet", True, None)
+        _, features = predict(stack, pool, learnt * (stack.models // len(learnt)), features=True)
+        return [embedding.placed(features[i::len(learnt)], rows, len(pool), variants) for i, rows in enumerate(learnt)]
+
     # Students
 
     def student_target(self, own, share, trust, suspect):
@@ -255,7 +275,8 @@ class Stages:
         mix[share[np.arange(len(own)), own] < suspect] = 1
         return (1 - mix)[:, None] * hard + mix[:, None] * share
 
-    def student_job(self, name, rows, share, extra_rows, extra_share, outside_rows, pool, seed, options) -> Job:
+    def student_job(self, name, rows, share, extra_rows, extra_share, outside_rows, pool, seed, options,
+                    places=None) -> Job:
         work, table = self.work, self.recipe["student"]
         target, label = work.one_hot(pool), work.pool_labels(pool)
         trust, suspect = options.get("trust", table["trust"]), options.get("suspect", table["suspect"])
@@ -279,7 +300,8 @@ class Stages:
         parts.append(Part(outside_rows, table["outside_per_batch"]))
         settings = self.recipe.settings(table["settings"], options)
         rivals = hard_pairs(extra_share, table["hard_pairs"]) if settings.margin or settings.repulsion else None
-        return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"], rivals=rivals)
+        return Job(name, settings, parts, target, label, seed, initial_seed=self.recipe["seed"], rivals=rivals,
+                   embedding=places)
 
     def trusting(self, option: dict) -> bool:
         """Whether a student's real targets hold anything but the labels."""
@@ -303,7 +325,7 @@ class Stages:
         the same batch parts.
 
         With several seeds each is judged alone (`student_NAME_seedI`) and, but for the second base, which is not
-        shipped, their mean adapter as NAME.
+        shipped, their mean adapter, cut to one's rank as NAME and before it is cut as NAME_whole.
         """
         work, folds = self.work, self.folds
         options = [STUDENTS[n] for n in names]
@@ -321,7 +343,10 @@ class Stages:
         extra = outside + [t for f in range(folds) for t in messages.get(str(f), [])]
         pool, places, variants = work.training_pool(extra, mpnet=second_base)
         starts = work.count + len(outside) + np.cumsum([0] + [len(messages.get(str(f), [])) for f in range(folds)])
-        jobs = []
+        jobs, near = [], {}
+        for kind in {o["embedding"] for o in options if "embedding" in o}:
+            near[kind] = self.embeddings(kind, [np.concatenate([work.train_rows(f), np.arange(starts[f], starts[f + 1])])
+                                                for f in range(folds)], extra, False)
         for name, option in zip(names, options):
             for fold in range(folds):
                 share = (pairs[fold] + second[fold]) / 2 if option.get("mpnet", True) else pairs[fold]
@@ -331,7 +356,8 @@ class Stages:
                     labels = self.written_labels(fold, option)
                 jobs += [self.student_job(
                     f"{name}/{fold}/{seed}", work.train_rows(fold), share, rows, labels, places[:len(outside)], pool,
-                    self.recipe["seed"] + 7000 + 100 * seed + fold, option) for seed in range(models)]
+                    self.recipe["seed"] + 7000 + 100 * seed + fold, option,
+                    near[option["embedding"]][fold] if "embedding" in option else None) for seed in range(models)]
         stack = train(base, pool, jobs, shape, variants, f"students {','.join(names)}{tag}", self.log)
         values = stack.bank.value.view(len(names), folds, models, -1)
         for name, kept in zip(names, values):
@@ -344,9 +370,19 @@ class Stages:
                 self.judge.judge([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
             if second_base:
                 return
+            whole = self.whole_means(base, stack.bank, values, shape)
+            self.judge.judge([n + tag + "_whole" for n in names], whole, pool, learnt, True)
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
             stack = Stack.holding(base, values, shape)
         self.judge.judge([n + tag for n in names], stack, pool, learnt, not second_base)
+
+    def whole_means(self, base, bank, values, shape: StackShape) -> Stack:
+        """For each of `values` [means, models, size] the mean adapter of the models' ranks together."""
+        models = values.shape[1]
+        stack = Stack(base, len(values), replace(shape, rank=shape.rank * models, alpha=shape.alpha * models))
+        for index, of in enumerate(values):
+            stack.bank.value[index] = merge.mean_adapter(bank, of, stack.shape.rank, into=stack.bank)[0]
+        return stack
 
     def student_shape(self, name: str, epochs: float | None = None) -> StackShape:
         own = STUDENTS[name].get("epochs", self.recipe["student"]["epochs"])
@@ -372,9 +408,13 @@ class Stages:
         pool, places, variants = work.training_pool(outside + texts, mpnet=is_second(student))
         first = work.count + len(outside)
         kept = len(texts) - min(3000, len(texts) // 10)
+        near = None
+        if "embedding" in option:
+            learnt = np.concatenate([np.arange(work.count), np.arange(first, first + kept)])
+            near = self.embeddings(option["embedding"], [learnt], outside + texts, True)[0]
         jobs = [self.student_job(
             f"final/{i}", np.arange(work.count), share, np.arange(first, first + kept), labels[:kept],
-            places[:len(outside)], pool, self.recipe["seed"] + 9000 + i, option) for i in range(models)]
+            places[:len(outside)], pool, self.recipe["seed"] + 9000 + i, option, near) for i in range(models)]
         return pool, variants, jobs, (np.arange(first + kept, first + len(texts)), labels[kept:])
 
     def final(self, names: list[str], student: str, models: int) -> None:
@@ -387,17 +427,17 @@ class Stages:
         store(values, f"{self.keep}/all_student_{student}.pt")
         if is_second(student):
             return
-        candidates = torch.cat([values, merge.mean_adapter(stack.bank, values, shape.rank)])
-        judge = Stack.holding(base, candidates, shape)
-        logits = predict(judge, pool, [unseen] * len(candidates))
-        for i, values in enumerate(logits):
-            share = softmax(values)
-            loss = -(labels * np.log(share + 1e-9)).sum(1).mean()
-            print(f"RESULT final {student} candidate {i}: cross-entropy with the teachers on {len(share)} unseen "
-                  f"messages {loss:.4f}, same intent {(share.argmax(1) == labels.argmax(1)).mean() * 100:.2f} %",
-                  flush=True)
-        logits = predict(judge, pool, [np.arange(work.count)] * len(candidates))
-        print(f"RESULT final {student} on its own rows {[round(work.accuracy(x), 2) for x in logits]}", flush=True)
+        mean = merge.mean_adapter(stack.bank, values, shape.rank)
+        for title, judge in (("seeds and their mean", Stack.holding(base, torch.cat([values, mean]), shape)),
+                             ("whole mean", self.whole_means(base, stack.bank, values[None], shape))):
+            for i, said in enumerate(predict(judge, pool, [unseen] * judge.models)):
+                share = softmax(said)
+                loss = -(labels * np.log(share + 1e-9)).sum(1).mean()
+                print(f"RESULT final {student}, {title}, {i}: cross-entropy with the teachers on {len(share)} unseen "
+                      f"messages {loss:.4f}, same intent {(share.argmax(1) == labels.argmax(1)).mean() * 100:.2f} %",
+                      flush=True)
+            own = [round(work.accuracy(x), 2) for x in predict(judge, pool, [np.arange(work.count)] * judge.models)]
+            print(f"RESULT final {student}, {title}, on its own rows {own}", flush=True)
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ class Settings:
     """One model's hyperparameters; the recipe's names.
 
     `margin` and `repulsion` are of intents that are hard to tell apart (losses.py). `averaging` is the decay of a moving
-    average of the weights, which is kept in the place of the last ones; 0: none.
+    average of the weights, which is kept in the place of the last ones; 0: none. `imitation` is the weight of the distance
+    between a message's projected feature and its embedding by another model; 0: none.
     """
 
     rate: float = 1e-3
@@ -39,6 +40,7 @@ class Settings:
     margin: float = 0.0
     repulsion: float = 0.0
     averaging: float = 0.0
+    imitation: float = 0.0
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Job:
     target [pool, classes] is the distribution to learn for each message of the pool (zero rows: not used), label
     the class for the contrastive loss (-1: none). `start` [size] are the values to begin with, instead of an
     initialisation by `initial_seed`. `rivals` [classes, classes] is 1 for intents that are hard to tell apart.
+    `embedding` [pool, width] is what `imitation` pulls a message's feature towards, of unit length (zero rows: nothing).
     """
 
     name: str
@@ -67,6 +70,7 @@ class Job:
     initial_seed: int = 0
     start: torch.Tensor | None = None
     rivals: np.ndarray | None = None
+    embedding: np.ndarray | None = None
 
 
 @dataclass
@@ -86,15 +90,18 @@ class StackShape:
 
 
 class Stack:
-    """A base with adapters and heads for `models` models."""
+    """A base with adapters and heads for `models` models; with a `width`, also a projection [hidden, width] of the
+    features for each, which comes last in the bank."""
 
-    def __init__(self, base: BasePack, models: int, shape: StackShape):
+    def __init__(self, base: BasePack, models: int, shape: StackShape, width: int = 0):
         self.shape, self.models = shape, models
         self.bank = ParameterBank(models, shape.device)
         kind = {"gemma3": Gemma3Stack, "mpnet": MPNetStack}[base.architecture]
         self.body = kind(base, self.bank, shape.layers, shape.rank, shape.alpha, shape.device, shape.dtype,
                          compiled=shape.compiled)
         self.bank.declare("score", (self.body.hidden, CLASSES), "head")
+        if width:
+            self.bank.declare("projection", (self.body.hidden, width), "head")
         self.bank.allocate()
 
     @classmethod
@@ -129,16 +136,20 @@ class Stack:
 
 
 def initialise(bank: ParameterBank, seeds: list[int]) -> None:
-    """PEFT's initialisation: A uniform as Kaiming's with a = sqrt(5), B zero; the head N(0, 0.02)."""
+    """`initial_value` of every tensor but the B matrices, which begin as zero."""
     for name, shape in bank.shapes.items():
-        view = bank.view(bank.value, name)
-        for model, seed in enumerate(seeds):
-            random = torch.Generator().manual_seed(hash_seed(seed, name))
-            if name.endswith(".A"):
-                bound = shape[0] ** -0.5
-                view[model] = (torch.rand(shape, generator=random) * 2 - 1).mul_(bound).to(view.device)
-            elif name == "score":
-                view[model] = (torch.randn(shape, generator=random) * 0.02).to(view.device)
+        if not name.endswith(".B"):
+            view = bank.view(bank.value, name)
+            for model, seed in enumerate(seeds):
+                view[model] = initial_value(name, shape, seed).to(view.device)
+
+
+def initial_value(name: str, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """PEFT's initialisation: A uniform as Kaiming's with a = sqrt(5); the head, and a projection, N(0, 0.02)."""
+    random = torch.Generator().manual_seed(hash_seed(seed, name))
+    if name.endswith(".A"):
+        return (torch.rand(shape, generator=random) * 2 - 1).mul_(shape[0] ** -0.5)
+    return torch.randn(shape, generator=random) * 0.02
 
 
 def hash_seed(seed: int, name: str) -> int:
@@ -195,6 +206,21 @@ def rivals_of(jobs: list[Job], device: str) -> torch.Tensor | None:
     return torch.stack([torch.from_numpy(none if job.rivals is None else job.rivals) for job in jobs]).to(device)
 
 
+def embeddings_of(jobs: list[Job], device: str) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """The jobs' embeddings, each different one once [different ones, pool, width], and which of them is each job's
+    [models, 1]; None where no job has any."""
+    held = {id(job.embedding): job.embedding for job in jobs if job.embedding is not None}
+    if not held:
+        return None
+    order = list(held)
+    none = len(order)  # what a job without any reads: rows of zeros
+    values = [torch.from_numpy(value.astype(np.float16)) for value in held.values()]
+    if any(job.embedding is None for job in jobs):
+        values.append(torch.zeros_like(values[0]))
+    which = [none if job.embedding is None else order.index(id(job.embedding)) for job in jobs]
+    return torch.stack(values).to(device), torch.tensor(which, device=device)[:, None]
+
+
 def schedule(job: Job, pool: Pool, steps: int, variants: np.ndarray | None):
     """Yields a job's batches of message indices; the parts side by side, each dealt again when used up."""
     random = np.random.default_rng(job.seed)
@@ -222,12 +248,14 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
     for job in jobs:
         if any(len(part.rows) < part.per_batch for part in job.parts):
             raise ValueError(f"{job.name}: a part has fewer messages than one batch takes of it")
-    stack = Stack(base, len(jobs), shape)
+    device = shape.device
+    embedding = embeddings_of(jobs, device)
+    width = 0 if embedding is None else embedding[0].shape[-1]
+    stack = Stack(base, len(jobs), shape, width)
     initialise(stack.bank, [job.initial_seed for job in jobs])
     for model, job in enumerate(jobs):
         if job.start is not None:
-            stack.bank.value[model] = job.start
-    device = shape.device
+            stack.bank.value[model, :len(job.start)] = job.start
     steps, setting = step_count(jobs, shape.epochs), setting_values(jobs, device)
     optimiser = AdamW(stack.bank, setting["rate"], setting["plus_ratio"], setting["head_ratio"], shape.decay,
                       compiled=shape.compiled)
@@ -266,6 +294,10 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
         logits = stack.logits(feature * mask)
         loss, base_loss = losses.combined(
             logits, feature, target[models, index].float(), label[models, index], weight, setting, rivals)
+        if embedding is not None:
+            values, which = embedding
+            loss = loss + setting["imitation"] * losses.imitation(
+                feature, stack.bank["projection"], values[which, index].float(), weight)
         loss.sum().backward()
         optimiser.apply()
         if average is not None:
@@ -293,6 +325,8 @@ def train(base: BasePack, pool: Pool, jobs: list[Job], shape: StackShape, varian
     if log is not None:
         log.append({"title": title, "jobs": [j.name for j in jobs], "steps": steps, "rows": rows,
                     "left_out": left_out, "seconds": round(time.time() - started, 1), "curve": curve})
+    if embedding is not None:
+        stack.bank.drop_last()  # the projection has taught and is of no more use
     return stack
 
 

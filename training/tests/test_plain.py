@@ -30,10 +30,11 @@ def folder(tmp_path):
 def test_plain_libraries_arrive_where_the_stack_does(folder):
     base, path = folder
     settings = Settings(rate=1e-3, plus_ratio=2.0, head_ratio=1.5, low_rank_dropout=0.0, head_dropout=0.0, margin=1.0,
-                        repulsion=1.0, averaging=0.5)
+                        repulsion=1.0, averaging=0.5, imitation=0.5)
     pool, jobs = toy_jobs(64, settings)
     jobs[0].rivals = np.zeros((CLASSES, CLASSES), np.float32)
     jobs[0].rivals[0, 1] = jobs[0].rivals[1, 0] = 1
+    jobs[0].embedding = np.eye(CLASSES, 12, dtype=np.float16)[jobs[0].label]
     shape = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32, epochs=2)
     log: list = []
     stack = train(base, pool, jobs[:1], shape, log=log)

@@ -5,18 +5,20 @@ Run: python -m pytest -q training/tests
 import json
 import random
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from intentd_training import calibration, confidence, confusion, distance, finish, fourbit, losses, merge, paired
-from intentd_training import peft_files, perturb, prepare
+from intentd_training import calibration, compare, confidence, confusion, distance, embedding, finish, fourbit, losses, merge
+from intentd_training import paired, peft_files, perturb, prepare
 from intentd_training.base import BasePack
 from intentd_training.messages import MAX_TOKENS, ROW, Pool, deal, pack
 from intentd_training.mpnet import TARGETS as MPNET_TARGETS
 from intentd_training.recipe import Recipe
+from intentd_training.stages import Stages
 from intentd_training.trainer import CLASSES, Job, Part, Settings, Stack, StackShape, initialise, predict, schedule
 from intentd_training.trainer import train
 
@@ -280,6 +282,55 @@ def test_margin_and_repulsion_count_rivals_of_certain_messages_alone():
     assert torch.allclose(change, 0.3 * torch.stack(each).mean()[None], atol=1e-5)
 
 
+def test_imitation_is_the_mean_distance_from_the_embeddings_that_are_given():
+    torch.manual_seed(2)
+    feature, projection, given = torch.randn(2, 2, 4, 8), torch.randn(2, 8, 6), torch.randn(2, 4, 6)
+    given = torch.nn.functional.normalize(given, dim=-1)
+    given[0, 1] = 0  # nothing is known of this message
+    weight = torch.ones(2, 4)
+    weight[1, 3] = 0
+    for model, counted in ((0, [0, 2, 3]), (1, [0, 1, 2])):
+        each = [1 - torch.cosine_similarity(feature[model, view, i] @ projection[model], given[model, i], dim=0)
+                for view in range(2) for i in counted]
+        found = losses.imitation(feature, projection, given, weight)[model]
+        assert torch.allclose(found, torch.stack(each).mean(), atol=1e-5)
+
+
+def test_embeddings_are_centred_and_variants_have_their_messages():
+    source = np.random.default_rng(6)
+    features = [source.normal(size=(3, 5)) + 4, source.normal(size=(3, 7))]
+    variants = np.array([[6, 8], [7, 9]])  # of messages 0 and 1
+    found = embedding.placed(features, np.array([0, 1, 4]), 10, variants).astype(np.float32)
+    assert found.shape == (10, 12) and np.allclose(np.linalg.norm(found[[0, 1, 4]], axis=1), 1, atol=2e-3)
+    moved = features[0] - features[0].mean(0)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    assert np.allclose(found[[0, 1, 4], :5], moved / 2 ** 0.5, atol=2e-3)
+    assert (found[[6, 8]] == found[0]).all() and (found[[7, 9]] == found[1]).all() and not found[[2, 3, 5]].any()
+
+
+def test_imitation_learns_the_embeddings_and_leaves_other_models_alone():
+    pool, jobs = toy_jobs(64)
+    shape = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32, epochs=6)
+    without = train(gemma_base(), pool, jobs, shape)
+    places = np.random.default_rng(7).normal(size=(CLASSES, 24))[jobs[0].label]
+    jobs[0].embedding = (places / np.linalg.norm(places, axis=1, keepdims=True)).astype(np.float16)
+    jobs[0].settings = Settings(imitation=1.0)
+    log: list = []
+    found = train(gemma_base(), pool, jobs, shape, log=log)
+    first, last = (log[0]["curve"][i] for i in (0, -1))
+    gain = lambda at: at["loss"][0] - at["cross_entropy"][0]
+    assert gain(first) > gain(last) + 0.3
+    assert found.bank.shapes == without.bank.shapes  # the projection is gone
+    assert torch.equal(found.bank.value[1], without.bank.value[1])
+    assert not torch.allclose(found.bank.value[0], without.bank.value[0], atol=1e-4)
+    predict(found, pool, [np.arange(4)] * 2)
+
+
+def test_ids_outside_the_trimmed_embedding_are_unknown():
+    base = BasePack("gemma3", {}, np.array([0, 1, 2, 3, 7, 20]))
+    assert base.remap(np.array([7, 20, 2, 8, 21, 10 ** 6])).tolist() == [4, 5, 2, 3, 3, 3]
+
+
 def test_averaged_weights_are_a_moving_average_and_leave_other_models_alone():
     pool, jobs = toy_jobs(64)
     shape = StackShape(layers=LAYERS, device="cpu", compiled=False, dtype=torch.float32, epochs=1)
@@ -310,6 +361,17 @@ def test_mean_adapter_is_the_mean_of_the_products():
     found = bank.view(merged, a)[0] @ bank.view(merged, b)[0]
     assert torch.allclose(found, wanted, atol=1e-3)
     assert torch.allclose(bank.view(merged, "score")[0], bank.view(values, "score").mean(0))
+
+
+def test_whole_mean_is_the_mean_of_the_products_at_their_ranks_together():
+    values = torch.randn(3, peft_files.bank_of(LAYERS, 4).size, generator=torch.Generator().manual_seed(1))
+    shape = replace(SHAPE, rank=4, alpha=8)
+    stack = Stages.whole_means(None, gemma_base(), peft_files.bank_of(LAYERS, 4), values[None], shape)
+    a, b, bank = "model.layers.1.mlp.up_proj.A", "model.layers.1.mlp.up_proj.B", peft_files.bank_of(LAYERS, 4)
+    wanted = (bank.view(values, a) @ bank.view(values, b)).mean(0)
+    assert stack.shape.rank == 12 and stack.shape.alpha / stack.shape.rank == shape.alpha / shape.rank
+    found = stack.bank.view(stack.bank.value, a)[0] @ stack.bank.view(stack.bank.value, b)[0]
+    assert torch.allclose(found, wanted, atol=1e-4)
 
 
 def test_perturbations_change_and_repeat():
@@ -409,6 +471,27 @@ def test_difference_over_seeds_counts_messages_and_not_seeds():
     three = paired.OverSeeds.of(np.stack([a] * 3), np.stack([b] * 3))  # one seed three times tells no more than once
     assert abs(one.difference - alone.difference) < 1e-9 and np.allclose(three.interval, one.interval)
     assert np.allclose(one.interval, alone.interval, atol=0.02)
+
+
+def test_comparison_reports_mean_adapters_seeds_and_their_mean():
+    source = np.random.default_rng(8)
+
+    class Work:
+        folds, labels = np.arange(60) % 4, source.integers(0, CLASSES, 60)
+
+        def __init__(self):
+            self.files = {f"student_{n}{s}": {"logits": source.normal(size=(60, CLASSES)).astype(np.float16)}
+                          for n in ("a", "b") for s in ("", "_seed0", "_seed1")}
+            self.load, self.has = self.files.__getitem__, self.files.__contains__
+
+    held = compare.Held(Work(), folds=3)
+    held.work.files["student_a"]["logits"][np.arange(60), held.work.labels] = 20
+    lines = compare.report(held, ["a"], ["b"])
+    assert len(held.rows) == 45 and lines[0].startswith("a: 100.00") and lines[6].startswith("a - b: +")
+    assert lines[7].startswith("a_seed0 - b_seed0") and lines[-1].startswith("mean of 2: ")
+    assert compare.report(held, ["a", "a_seed0"], ["b", "b_seed0"])[-1].startswith("mean of 2: +")
+    with pytest.raises(ValueError):
+        compare.report(held, ["a", "b"], ["b"])
 
 
 def test_held_out_messages_name_every_intent_but_one():

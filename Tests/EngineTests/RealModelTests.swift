@@ -83,7 +83,7 @@ import Testing
         let messages = try expected(adapter)
         let predictions = try engine.classify(messages.map { TokenizedMessage(ids: $0.ids) }).map { try $0.get() }
         for (message, prediction) in zip(messages, predictions) {
-            // Largest on messages that are no request, whose logits are small: on AVX2 int8 0.27, nf4 0.24.
+            // Largest on messages that are no request, whose logits are small: on AVX2 int8 0.27, nf4 0.29.
             #expect(relativeError(prediction.logits, message.logits) < 0.35)
             // A near tie may fall either way.
             if message.confidence > 0.6 { #expect(engine.description.labels[prediction.best] == message.intent) }

@@ -230,7 +230,7 @@ static void quantised_rows(int rows, int panels, const run *part, weight_form fo
     (void)panels;
 #define CASE(ROWS)                                                                                                     \
     case ROWS:                                                                                                         \
-        if (form == DECODED) quantised_tile(ROWS, part, 1, sums);                                                              \
+        if (form == DECODED) quantised_tile(ROWS, part, 1, sums);                                                      \
         else quantised_tile(ROWS, part, 0, sums);                                                                      \
         break;
     switch (rows) { TILE_CASES }

@@ -175,8 +175,8 @@ static void int8_panels(const product *of, float *sums) {
     const run all = {
         of->x + value_offset(k, group), of->x, of->x + scale_bytes(k, group), of->ldx, of->panel, of->panel,
         stride, 0, (const int32_t *)scales + CK_PANEL, groups, 1,
-        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->adds, of->ldy, scales,
-        of->panel + of->panels * stride, of->panels * stride, 0, of->update};
+        (group + DEPTH_STEP - 1) / DEPTH_STEP, (last + DEPTH_STEP - 1) / DEPTH_STEP, 1, of->y, of->adds, of->ldy,
+        scales, of->panel + of->panels * stride, of->panels * stride, 0, of->update};
     multiply_run(all, of->rows, of->panels, INT8, sums);
 }
 

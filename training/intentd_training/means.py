@@ -5,12 +5,27 @@ import numpy as np
 import torch
 
 from . import merge, peft_files
+from .base import BasePack
 from .calibration import softmax
 from .judging import Judge
 from .messages import Pool
+from .parameters import ParameterBank
 from .recipe import Recipe
 from .trainer import Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth, store
+
+
+def mean_stack(base: BasePack, bank: ParameterBank, groups: torch.Tensor, shape: StackShape, full: bool) -> Stack:
+    """The mean adapter of each of `groups` [groups, models, size], laid out as in `bank`: of the shape's rank, or with
+    `full` exactly the mean, of the models' ranks together."""
+    if full:
+        rank = shape.rank * groups.shape[1]
+        shape = replace(shape, rank=rank, alpha=shape.alpha / shape.rank * rank)
+    stack = Stack(base, len(groups), shape)
+    device = stack.bank.value.device
+    for index, models in enumerate(groups):
+        stack.bank.value[index] = merge.mean_adapter(bank, models.to(device), shape.rank, into=stack.bank)[0]
+    return stack
 
 
 class Means:
@@ -44,18 +59,8 @@ class Means:
         return group.replace("+", "_").replace(":", "") + depth(self.layers)
 
     def mean(self, models: torch.Tensor, full: bool = False) -> Stack:
-        """The folds' mean adapters as a stack: of the recipe's rank, or with `full` exactly the mean, of the models'
-        ranks together."""
-        shape = self.shape
-        if full:
-            rank = shape.rank * models.shape[1]
-            shape = replace(shape, rank=rank, alpha=shape.alpha / shape.rank * rank)
-        stack = Stack(self.work.gemma, self.folds, shape)
-        device = stack.bank.value.device
-        for fold in range(self.folds):
-            stack.bank.value[fold] = merge.mean_adapter(self.bank, models[fold].to(device), shape.rank,
-                                                        into=stack.bank)[0]
-        return stack
+        """The folds' mean adapters (`mean_stack`)."""
+        return mean_stack(self.work.gemma, self.bank, models, self.shape, full)
 
     def blends(self, groups: list[str]) -> None:
         """Judges each group's mean, cut to the recipe's rank (`mean_TITLE`) and, where that cuts anything, whole

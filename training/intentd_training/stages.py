@@ -15,7 +15,6 @@ train.sh and validate.sh run them:
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from . import embedding, generator, merge
 from .calibration import softmax
 from .confusion import hard_pairs
 from .judging import Judge
-from .means import Means
+from .means import Means, mean_stack
 from .messages import MAX_TOKENS, Pool
 from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
@@ -370,19 +369,11 @@ class Stages:
                 self.judge.judge([f"{n}{tag}_seed{seed}" for n in names], judge, pool, learnt, False)
             if second_base:
                 return
-            whole = self.whole_means(base, stack.bank, values, shape)
+            whole = mean_stack(base, stack.bank, values, shape, True)
             self.judge.judge([n + tag + "_whole" for n in names], whole, pool, learnt, True)
             values = torch.cat([merge.mean_adapter(stack.bank, v, shape.rank) for v in values])
             stack = Stack.holding(base, values, shape)
         self.judge.judge([n + tag for n in names], stack, pool, learnt, not second_base)
-
-    def whole_means(self, base, bank, values, shape: StackShape) -> Stack:
-        """For each of `values` [means, models, size] the mean adapter of the models' ranks together."""
-        models = values.shape[1]
-        stack = Stack(base, len(values), replace(shape, rank=shape.rank * models, alpha=shape.alpha * models))
-        for index, of in enumerate(values):
-            stack.bank.value[index] = merge.mean_adapter(bank, of, stack.shape.rank, into=stack.bank)[0]
-        return stack
 
     def student_shape(self, name: str, epochs: float | None = None) -> StackShape:
         own = STUDENTS[name].get("epochs", self.recipe["student"]["epochs"])
@@ -429,7 +420,7 @@ class Stages:
             return
         mean = merge.mean_adapter(stack.bank, values, shape.rank)
         for title, judge in (("seeds and their mean", Stack.holding(base, torch.cat([values, mean]), shape)),
-                             ("whole mean", self.whole_means(base, stack.bank, values[None], shape))):
+                             ("whole mean", mean_stack(base, stack.bank, values[None], shape, True))):
             for i, said in enumerate(predict(judge, pool, [unseen] * judge.models)):
                 share = softmax(said)
                 loss = -(labels * np.log(share + 1e-9)).sum(1).mean()

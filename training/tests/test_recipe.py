@@ -15,10 +15,10 @@ import torch
 from intentd_training import calibration, compare, confidence, confusion, distance, embedding, finish, fourbit, losses, merge
 from intentd_training import paired, peft_files, perturb, prepare
 from intentd_training.base import BasePack
+from intentd_training.means import mean_stack
 from intentd_training.messages import MAX_TOKENS, ROW, Pool, deal, pack
 from intentd_training.mpnet import TARGETS as MPNET_TARGETS
 from intentd_training.recipe import Recipe
-from intentd_training.stages import Stages
 from intentd_training.trainer import CLASSES, Job, Part, Settings, Stack, StackShape, initialise, predict, schedule
 from intentd_training.trainer import train
 
@@ -366,7 +366,7 @@ def test_mean_adapter_is_the_mean_of_the_products():
 def test_whole_mean_is_the_mean_of_the_products_at_their_ranks_together():
     values = torch.randn(3, peft_files.bank_of(LAYERS, 4).size, generator=torch.Generator().manual_seed(1))
     shape = replace(SHAPE, rank=4, alpha=8)
-    stack = Stages.whole_means(None, gemma_base(), peft_files.bank_of(LAYERS, 4), values[None], shape)
+    stack = mean_stack(gemma_base(), peft_files.bank_of(LAYERS, 4), values[None], shape, True)
     a, b, bank = "model.layers.1.mlp.up_proj.A", "model.layers.1.mlp.up_proj.B", peft_files.bank_of(LAYERS, 4)
     wanted = (bank.view(values, a) @ bank.view(values, b)).mean(0)
     assert stack.shape.rank == 12 and stack.shape.alpha / stack.shape.rank == shape.alpha / shape.rank

@@ -8,7 +8,7 @@ typedef uint8_t weight_byte_t;
 // one panel: as many, two weights, the code book and a mask; activations are read where they are multiplied.
 enum { QUANTISED_PANELS = 2, QUANTISED_ROWS = 7, NF4_ROWS = 14 };
 #define QUANTISED_CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
-// Rows that fall into tiles of no fewer are cut into such tiles.
+// LEAST_DECODED_ROWS and more are cut into tiles of these.
 #define DECODED_CASES CASE(5) CASE(6) CASE(7)
 enum { LEAST_DECODED_ROWS = 28, MOST_DECODED_INPUTS = 2048 };
 enum { DEPTH_STEP = 4, WEIGHT_ZERO = 128, CODE_LIMIT = CK_NF4_BYTE };
@@ -29,6 +29,15 @@ static void pack_codes(uint8_t codes[CK_PANEL][CK_NF4_BLOCK], uint8_t *target) {
 typedef struct stream {
     const char *values[BASES], *weights, *ahead;
 } stream;
+
+/// What totals start with: each row's at `starts`, `stride` bytes apart.
+CK_INLINE void start_totals(
+    const int rows, const int panels, const char *starts, ptrdiff_t stride, vi totals[][QUANTISED_PANELS]) {
+    CK_UNROLL for (int r = 0; r < rows; r++) {
+        const vi start = vi_set1(*(const int32_t *)(starts + r * stride));
+        CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = start;
+    }
+}
 
 /// Adds the products of four inputs to `totals`. Each activation is loaded once for both panels and each weight once
 /// for all rows: of 7 rows 9 loads for 14 multiplications, so that these and not the loads are the bound where a
@@ -74,15 +83,21 @@ CK_INLINE vi code_values(void) {
     return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)bytes));
 }
 
+/// The weights of two steps, whose codes are the 64 bytes at `codes`; `values` are `code_values`.
+CK_INLINE void decode_steps(const char *codes, vi values, vi weights[2]) {
+    const vi both = _mm512_loadu_si512(codes), mask = _mm512_set1_epi8(15);
+    weights[0] = _mm512_shuffle_epi8(values, vi_and(both, mask));
+    weights[1] = _mm512_shuffle_epi8(values, vi_and(_mm512_srli_epi16(both, 4), mask));
+}
+
 /// The same of a block of NF4's codes, two steps in 64 bytes, decoded in registers.
 CK_INLINE void block_totals(const int rows, const run *part, stream *at, vi totals[][QUANTISED_PANELS]) {
-    const vi values = code_values(), mask = _mm512_set1_epi8(15);
+    const vi values = code_values();
     for (int32_t i = 0; i < NF4_CODE_BYTES; i += 64) {
-        const vi both = _mm512_loadu_si512(at->weights + i);
-        const vi low = _mm512_shuffle_epi8(values, vi_and(both, mask));
-        const vi high = _mm512_shuffle_epi8(values, vi_and(_mm512_srli_epi16(both, 4), mask));
-        multiply_step(rows, 1, part, &low, at, totals);
-        multiply_step(rows, 1, part, &high, at, totals);
+        vi weights[2];
+        decode_steps(at->weights + i, values, weights);
+        multiply_step(rows, 1, part, &weights[0], at, totals);
+        multiply_step(rows, 1, part, &weights[1], at, totals);
     }
     at->weights += NF4_BLOCK_BYTES;
 }
@@ -91,13 +106,10 @@ CK_INLINE void block_totals(const int rows, const run *part, stream *at, vi tota
 CK_INLINE void add_update(
     const int rows, const int panels, const narrow *update, vf results[][QUANTISED_PANELS]) {
     const int32_t k = update->k;
-    const char *starts = update->x + scale_bytes(k, k), *values[BASES];
+    const char *values[BASES];
     set_bases(rows, values, update->x + value_offset(k, k), update->ldx);
     vi totals[NF4_ROWS][QUANTISED_PANELS];
-    CK_UNROLL for (int r = 0; r < rows; r++) {
-        const vi start = vi_set1(*(const int32_t *)(starts + r * update->ldx));
-        CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = start;
-    }
+    start_totals(rows, panels, update->x + scale_bytes(k, k), update->ldx, totals);
     for (int32_t i = 0; i < k; i += DEPTH_STEP) {
         const char *step = update->panel + CK_PANEL * (ptrdiff_t)i;
         vi weights[QUANTISED_PANELS];
@@ -128,10 +140,7 @@ CK_INLINE void quantised_tile(
     const char *scales = part->scales;
     for (int32_t unit = 0, scaled = 0; unit < part->units; unit++) {
         vi totals[NF4_ROWS][QUANTISED_PANELS];
-        CK_UNROLL for (int r = 0; r < rows; r++) {
-            const vi start = vi_set1(*(const int32_t *)(part->offsets + 4 * unit + r * part->stride));
-            CK_UNROLL for (int p = 0; p < panels; p++) totals[r][p] = start;
-        }
+        start_totals(rows, panels, part->offsets + 4 * unit, part->stride, totals);
         if (form == CODES) block_totals(rows, part, &at, totals);
         else unit_totals(rows, panels, part, unit, &at, totals);
         vf own[QUANTISED_PANELS];
@@ -150,8 +159,7 @@ CK_INLINE void quantised_tile(
             scaled = 0;
         }
     }
-    CK_UNROLL for (int p = 0; p < panels && form == INT8; p++) {
-        if (part->y == NULL) continue;
+    CK_UNROLL for (int p = 0; p < panels && form == INT8 && part->y != NULL; p++) {
         const vf scale = v_load((const float *)(part->output_scales + p * part->weight_stride));
         CK_UNROLL for (int r = 0; r < rows; r++) kept[r][p] = v_mul(kept[r][p], scale);
     }
@@ -196,13 +204,13 @@ static void quantised_rows(int rows, int panels, const run *part, weight_form fo
 
 /// A panel's codes as the weights that `unit_totals` reads.
 static void decode_panel(const char *panel, int32_t blocks, char *target) {
-    const vi values = code_values(), mask = _mm512_set1_epi8(15);
+    const vi values = code_values();
     for (int32_t block = 0; block < blocks; block++, panel += NF4_BLOCK_BYTES) {
         for (int32_t i = 0; i < NF4_CODE_BYTES; i += 64, target += 128) {
-            const vi both = _mm512_loadu_si512(panel + CK_PANEL * 4 + i);
-            _mm512_store_si512(target, _mm512_shuffle_epi8(values, vi_and(both, mask)));
-            _mm512_store_si512(
-                target + 64, _mm512_shuffle_epi8(values, vi_and(_mm512_srli_epi16(both, 4), mask)));
+            vi weights[2];
+            decode_steps(panel + CK_PANEL * 4 + i, values, weights);
+            _mm512_store_si512(target, weights[0]);
+            _mm512_store_si512(target + 64, weights[1]);
         }
     }
 }

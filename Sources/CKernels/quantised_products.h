@@ -243,17 +243,11 @@ CK_INLINE narrow update_part(const ck_update *update, int32_t row, int32_t panel
         (const char *)update->matrix.data + (size_t)panel * stride, stride, k};
 }
 
-static void gemm(
-    const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update);
-
+/// `fused`: an update that tiles add; NULL for none.
 static void quantised_gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
-    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
+    int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *fused) {
     const size_t stride = panel_bytes(matrix->format, matrix->k, matrix->group);
-    // Tiles add to what is there, or an update, not both.
-    const int fuses = FUSES_UPDATES && matrix->format == CK_NF4 && !(flags & CK_GEMM_ADD) && update != NULL
-                      && update->matrix.group >= update->matrix.k;
     _Alignas(64) float sums[CHUNK_ROWS * SUMS_STRIDE];
     for (int32_t row = first_row; row < last_row; row += CHUNK_ROWS) {
         const int32_t rows = ck_min(CHUNK_ROWS, last_row - row);
@@ -265,15 +259,11 @@ static void quantised_gemm(
             const product of = {
                 matrix, (const char *)x + row * ldx, ldx, rows, panels,
                 (const char *)matrix->data + (size_t)panel * stride, direct ? target + panel * CK_PANEL : NULL,
-                (flags & CK_GEMM_ADD) != 0, ldy, update_part(fuses && direct ? update : NULL, row, panel)};
+                (flags & CK_GEMM_ADD) != 0, ldy, update_part(fused, row, panel)};
             if (matrix->format == CK_INT8) int8_panels(&of, sums);
             else nf4_panels(&of, sums);
             for (int32_t p = 0; p < panels && !direct; p++)
                 store_sums(matrix, panel + p, sums + p * CK_PANEL, target, ldy, rows, flags);
-            if (update != NULL && !(fuses && direct))
-                gemm(
-                    &update->matrix, update->x, update->ldx, y, ldy, row, row + rows, panel, panel + panels,
-                    CK_GEMM_ADD, NULL);
         }
     }
 }
@@ -281,12 +271,14 @@ static void quantised_gemm(
 static void gemm(
     const ck_matrix *matrix, const void *x, ptrdiff_t ldx, float *y, ptrdiff_t ldy, int32_t first_row,
     int32_t last_row, int32_t first_panel, int32_t last_panel, int32_t flags, const ck_update *update) {
-    if (matrix->format == CK_INT8 || matrix->format == CK_NF4) {
-        quantised_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags, update);
-        return;
-    }
-    float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
-    if (update != NULL)
+    // Tiles add to what is there, or an update, not both.
+    const int fuses = FUSES_UPDATES && matrix->format == CK_NF4 && !(flags & CK_GEMM_ADD) && update != NULL
+                      && update->matrix.group >= update->matrix.k;
+    if (matrix->format == CK_INT8 || matrix->format == CK_NF4)
+        quantised_gemm(
+            matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags, fuses ? update : NULL);
+    else float_gemm(matrix, x, ldx, y, ldy, first_row, last_row, first_panel, last_panel, flags);
+    if (update != NULL && !fuses)
         gemm(
             &update->matrix, update->x, update->ldx, y, ldy, first_row, last_row, first_panel, last_panel, CK_GEMM_ADD,
             NULL);

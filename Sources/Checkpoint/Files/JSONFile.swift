@@ -1,8 +1,11 @@
 /// Reads small JSON documents (configurations, indexes) with a cap on their size.
 public enum JSONFile {
+    /// Largest file accepted where nothing else is said, in bytes: far more than any of them needs.
+    public static let limit = 16_000_000
+
     /// Reads and parses the document at `path`.
     /// - Parameter limit: largest file accepted, in bytes.
-    public static func read(_ path: String, limit: Int = 16_000_000) throws(JSONFileError) -> JSONValue {
+    public static func read(_ path: String, limit: Int = limit) throws(JSONFileError) -> JSONValue {
         let bytes: [UInt8]
         do { bytes = try RegularFile.contents(path, limit: limit) } catch { throw .file(error) }
         do {

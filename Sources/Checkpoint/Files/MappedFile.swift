@@ -47,9 +47,8 @@ public final class MappedFile: @unchecked Sendable {
     init(copying path: String, limit: Int) throws(FileError) {
         self.path = path
         isCopy = true
-        (base, count, mapped) = try RegularFile.withDescriptor(path) { descriptor, size throws(FileError) in
-            guard size <= limit else { throw FileError.overLimit(path: path, bytes: size, limit: limit) }
-            return try Self.copy(size, path) { buffer throws(FileError) in
+        (base, count, mapped) = try RegularFile.withDescriptor(path, limit: limit) { descriptor, size throws(FileError) in
+            try Self.copy(size, path) { buffer throws(FileError) in
                 try RegularFile.fill(buffer, descriptor, path)
             }
         }

@@ -9,9 +9,10 @@ internal import Darwin
 /// Opens and reads files, and refuses what is none: folders, pipes, devices.
 package enum RegularFile {
     /// Calls `body` with a descriptor of the file at `path`, valid only inside the call, and the file's size.
-    /// - Throws: ``FileError`` if it cannot be opened or is not a regular file, or what `body` throws.
+    /// - Parameter limit: largest file accepted, in bytes.
+    /// - Throws: ``FileError`` if it cannot be opened, is not a regular file or is larger, or what `body` throws.
     static func withDescriptor<R>(
-        _ path: String, _ body: (_ descriptor: Int32, _ size: Int) throws(FileError) -> R
+        _ path: String, limit: Int = .max, _ body: (_ descriptor: Int32, _ size: Int) throws(FileError) -> R
     ) throws(FileError) -> R {
         // Of a pipe, open would wait for somebody to write.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -21,6 +22,7 @@ package enum RegularFile {
         guard fstat(descriptor, &status) == 0 else { throw FileError.last(.read, path) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notARegularFile(path: path) }
         guard let size = Int(exactly: status.st_size), size >= 0 else { throw FileError.tooLarge(path: path) }
+        guard size <= limit else { throw .overLimit(path: path, bytes: size, limit: limit) }
         return try body(descriptor, size)
     }
 
@@ -35,9 +37,8 @@ package enum RegularFile {
     /// - Parameter limit: largest file accepted, in bytes.
     /// - Throws: ``FileError``.
     package static func contents(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
-        try withDescriptor(path) { descriptor, size throws(FileError) in
-            guard size <= limit else { throw .overLimit(path: path, bytes: size, limit: limit) }
-            return try bytes(size, descriptor, path)
+        try withDescriptor(path, limit: limit) { descriptor, size throws(FileError) in
+            try bytes(size, descriptor, path)
         }
     }
 

@@ -3,8 +3,8 @@ import FoundationEssentials
 
 /// The small JSON files of a model folder: settings, labels, records.
 package enum ModelJSON {
-    /// Largest file accepted, in bytes: far more than any of them needs.
-    static let limit = 16_000_000
+    /// Largest file accepted, in bytes.
+    static let limit = JSONFile.limit
 
     /// The value that the file at `path` holds.
     /// - Parameter reason: what to say of a document that is none.

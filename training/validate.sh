@@ -12,12 +12,13 @@ on 1 generate $folds &
 wait
 on 0 label --names $ensemble --models 2 $folds --tag first
 {
-    on 0 students --names shipped --models 2 $folds
+    on 0 students --names pretrained3 --models 3 $folds
+    on 0 students --names written --models 2 $folds
     on 0 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust $folds
     on 0 heal --names probe+robust --towards labels --models 3 --tag refined $folds
     on 0 blends --names refined:1,refined $folds
-    on 0 students --names shipped --models 2 --epochs 10 --tag _short $folds
-    on 0 students --names shipped,plus4 --models 2 --tag _plus $folds
+    on 0 students --names written --models 2 --epochs 10 --tag _short $folds
+    on 0 students --names written,plus4 --models 2 --tag _plus $folds
     on 0 students --names mpnet --models 2 $folds
     on 0 label --names probe,robust,student_mpnet --models 2 $folds --tag second
     on 0 students --names plus2,second --models 2 $folds
@@ -26,19 +27,20 @@ on 0 label --names $ensemble --models 2 $folds --tag first
     for idea in unperturbed12 averaged12 repelled12 trusting12 clean12; do
         on 0 students --names $idea --models 3 $folds
     done
-    on 0 students --names pretrained --models 3 $folds
+    for student in pretrained plus2_pretrained; do on 0 students --names $student --models 3 $folds; done
     on 0 students --names trusting $folds
 } &
 {
-    for student in pretrained12 shipped12; do on 1 students --names $student --models 3 $folds; done
+    on 1 students --names pretrained3_12 --models 2 $folds
+    for student in pretrained12 written12; do on 1 students --names $student --models 3 $folds; done
     for teacher in probe robust; do on 1 teachers --names $teacher --models 6 --layers 12 $folds; done
     on 1 teachers --names fixed --models 3 --layers 12 $folds
     on 1 heal --names probe+robust --towards mean --models 2 --tag healed --layers 12 $folds
     on 1 heal --names probe+robust --towards labels --models 3 --tag refined --layers 12 $folds
     on 1 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust --layers 12 $folds
     on 1 blends --names healed:1,healed,refined:1,refined,fixed:1,fixed --layers 12 $folds
-    on 1 students --names shipped12 --models 3 --epochs 10 --tag _short $folds
-    on 1 students --names shipped12,plus2_first12,plus4_12 --tag _plus $folds
+    on 1 students --names written12 --models 3 --epochs 10 --tag _short $folds
+    on 1 students --names written12,plus2_first12,plus4_12 --tag _plus $folds
     for idea in labels12 gemma_only12 hard12 hard1_12 features12 long12; do on 1 students --names $idea --models 3 $folds; done
 } &
 wait

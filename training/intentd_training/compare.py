@@ -1,6 +1,6 @@
 """Two recipes' students on the same held-out messages. `python -m intentd_training.compare --work W --results R A B`
 
-A and B are names of `students` or `blends` (`hard12`, `shipped12_whole`, `mean_student_shipped12`): A less B, of the mean
+A and B are names of `students` or `blends` (`hard12`, `written12_whole`, `mean_student_written12`): A less B, of the mean
 adapters, and of the seeds where both were judged seed by seed. With several names each, `A1,A2 B1,B2`: the mean over the
 pairs.
 """

@@ -26,7 +26,7 @@ from .workspace import Workspace
 
 HERE = Path(__file__).resolve().parents[1]
 #: Each adapter's kind, layers and student, from whose fold models its temperature and thresholds come.
-ADAPTERS = {"adapter": ("accurate", 18, "shipped"), "adapter-fast": ("fast", 12, "pretrained12")}
+ADAPTERS = {"adapter": ("accurate", 18, "pretrained3"), "adapter-fast": ("fast", 12, "pretrained3_12")}
 
 
 def chosen_values(keep: Path, layers: int, rank: int, student: str, seed: int | None) -> torch.Tensor:

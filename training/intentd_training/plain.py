@@ -1,6 +1,6 @@
 """One model of the recipe with nothing but transformers, peft and bitsandbytes: slower, on any CUDA GPU, or a CPU.
 
-    python -m intentd_training.plain --work W --results R --base ../models/base --student shipped --out adapter
+    python -m intentd_training.plain --work W --results R --base ../models/base --student pretrained3 --out adapter
         [--keep R/keep] [--names a,b] [--seed 0] [--steps N] [--device cuda]
 
 `trainer.py` trains several models at once over bf16 copies of the base; this trains one over bitsandbytes' own 4-bit
@@ -164,7 +164,7 @@ def main() -> None:
     for name in ("--work", "--results", "--base", "--out"):
         parser.add_argument(name, required=True)
     parser.add_argument("--keep", default="", help="where train.sh kept its models (default: RESULTS/keep)")
-    parser.add_argument("--student", default="shipped", choices=[n for n in STUDENTS if not is_second(n)])
+    parser.add_argument("--student", default="pretrained3", choices=[n for n in STUDENTS if not is_second(n)])
     parser.add_argument("--names", default="", help="teachers, for a student that trusts their out-of-fold view")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop after so many")

@@ -30,13 +30,13 @@ from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth, store
 
-#: Students: what each learns from, where that differs from recipe.toml. `shipped` is the accurate adapter, `pretrained12`
-#: the fast one; `shipped12` was it before 1.2.0. `mpnet` is of the second base and can teach the others in its turn (the
-#: labels `second`); the rest change an idea.
+#: Students: what each learns from, where that differs from recipe.toml. `pretrained3` is the accurate adapter,
+#: `pretrained3_12` the fast one; `written` and `pretrained12` were them before, `written12` the fast one before that. `mpnet`
+#: is of the second base and can teach the others in its turn (the labels `second`); the rest change an idea.
 STUDENTS = {
     "mpnet": {},
-    "shipped": {},
-    "shipped12": {"layers": 12},
+    "written": {},
+    "written12": {"layers": 12},
     "second": {"labels": "second"},
     "second12": {"layers": 12, "labels": "second"},
     "plus2": {"labels": "second", "rate": 7e-4, "plus_ratio": 2.0},
@@ -58,6 +58,9 @@ STUDENTS = {
     "features12": {"layers": 12, "imitation": 1.0, "embedding": "teacher"},
     "pretrained": {"imitation": 1.0, "embedding": "base"},
     "pretrained12": {"layers": 12, "imitation": 1.0, "embedding": "base"},
+    "pretrained3": {"imitation": 3.0, "embedding": "base"},
+    "pretrained3_12": {"layers": 12, "imitation": 3.0, "embedding": "base"},
+    "plus2_pretrained": {"imitation": 1.0, "embedding": "base", "rate": 7e-4, "plus_ratio": 2.0},
     "repelled12": {"layers": 12, "repulsion": 3.0},
     "averaged12": {"layers": 12, "averaging": 0.998},
     "long12": {"layers": 12, "epochs": 30},

@@ -107,6 +107,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [#""pooling": "mean""#, #""pool_skips_bos": true"#])
+    func aPromptPoolsNothing(_ setting: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.copy(Self.folder, to: "model")
+        try folder.write(
+            "model/intentd.json", #"{"format": 1, "prompt": {"template": "{text}\nIntent:"}, \#(setting)}"#)
+        let error = #expect(throws: EngineError.self) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
+        #expect(error?.description.contains("pooling and pool_skips_bos are for a head") == true)
+    }
+
     @Test func longMessagesKeepThePromptsEnd() throws {
         let folder = try TemporaryFolder()
         try folder.copy(Self.folder, to: "model")

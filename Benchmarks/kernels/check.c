@@ -390,6 +390,37 @@ static void check_rows(const ck_kernels *t) {
     }
 }
 
+/// Low-rank updates have the twin's bits, and write nothing beside the rows.
+static void check_low_rank(const ck_kernels *t) {
+    const ck_kernels *twin = ck_twin(t);
+    random_source r = {5};
+    const int32_t ranks[] = {1, 2, 3, 7, 8, 16, 17, 64, 130};
+    for (int32_t width = 1; width < 1100; width += width < 140 ? 1 : 97) {
+        for (kind kind = NORMAL; kind < KINDS; kind++) {
+            const int32_t rank = ranks[random_below(&r, 9)], rows = 1 + random_below(&r, 17);
+            const ptrdiff_t ldw = width + random_below(&r, 5);
+            const size_t size = (size_t)(rows * ldw);
+            float *a = aligned((size_t)(rank * width) * 4), *b = aligned((size_t)(rows * rank) * 4);
+            float *own = aligned(size * 4), *plain = aligned(size * 4);
+            fill(&r, kind, a, (size_t)(rank * width));
+            fill(&r, kind == INFINITE || random_below(&r, 2) ? NORMAL : kind, b, (size_t)(rows * rank));
+            if (random_below(&r, 3) == 0) fill(&r, ZERO, b, (size_t)rank);
+            fill(&r, kind, own, size);
+            // Negative zeros: 0 + -0 is not -0.
+            for (size_t i = 0; i < size; i += 7) own[i] = -0.0f;
+            memcpy(plain, own, size * 4);
+            const float scale = random_normal(&r);
+            t->add_low_rank(a, b, rank, scale, own, ldw, width, rows);
+            for (int32_t row = 0; row < rows; row++)
+                twin->add_low_rank(a, b + row * rank, rank, scale, plain + row * ldw, ldw, width, 1);
+            for (size_t i = 0; i < size; i++)
+                expect(same(own[i], plain[i]), "%s low rank %d, [%d, %d] %s: element %zu is %.9g, twin %.9g", t->name,
+                       rank, rows, width, kind_names[kind], i, own[i], plain[i]);
+            free(a), free(b), free(own), free(plain);
+        }
+    }
+}
+
 static void check_rope(const ck_kernels *t) {
     const ck_kernels *twin = ck_twin(t);
     random_source r = {3};
@@ -518,6 +549,7 @@ int main(int argc, char **argv) {
         check_all_products(t);
         check_refusals(t);
         check_rows(t);
+        check_low_rank(t);
         check_rope(t);
         check_gate_errors(t);
         check_attention(t);

@@ -124,6 +124,9 @@ CK_INLINE void store_bf16(void *target, vf values) {
 
 #include "row_steps.h"
 
+enum { LOW_RANK_VECTORS = 2 };
+#include "low_rank.h"
+
 // MARK: Products
 
 // A tile of 6 rows and 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers. Widening bf16
@@ -238,7 +241,7 @@ static void quantised_rows(int rows, int panels, const run *part, weight_form fo
 }
 
 const ck_kernels ck_avx2 = {
-    "avx2", CK_LIMIT_CHAIN, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "avx2", CK_LIMIT_CHAIN, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

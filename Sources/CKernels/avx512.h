@@ -130,6 +130,9 @@ CK_INLINE void store_bf16(void *target, vf values) {
 
 #include "row_steps.h"
 
+enum { LOW_RANK_VECTORS = 4 };
+#include "low_rank.h"
+
 // MARK: Products
 
 // A tile of 14 rows and 2 panels: 28 sums, 2 weights, an activation.

@@ -29,6 +29,24 @@ static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
     return scale_bytes(k, group) + ck_round_up(inputs * 2, 64);
 }
 
+// MARK: Merging
+
+static void add_low_rank(
+    const float *a, const float *b, int32_t rank, float scale, float *w, ptrdiff_t ldw, int32_t width, int32_t rows) {
+    for (int32_t row = 0; row < rows; row++, b += rank, w += ldw) {
+        // In runs of columns, so that A is read in the order of its memory.
+        for (int32_t start = 0; start < width; start += CK_PANEL) {
+            const int32_t count = ck_min(CK_PANEL, width - start);
+            float sums[CK_PANEL] = {0};
+            for (int32_t k = 0; k < rank; k++) {
+                const float *part = a + (ptrdiff_t)k * width + start;
+                for (int32_t i = 0; i < count; i++) sums[i] += b[k] * part[i];
+            }
+            for (int32_t i = 0; i < count; i++) w[start + i] += sums[i] * scale;
+        }
+    }
+}
+
 // MARK: Packing
 
 /// How the twin of a level quantises.
@@ -373,18 +391,18 @@ static void gemm(
 }
 
 const ck_kernels ck_generic = {
-    "generic", CK_LIMIT_WORD, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
-    gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "generic", CK_LIMIT_WORD, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare,
+    rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes.
 const ck_kernels ck_generic_byte = {
-    "generic-bytes", CK_LIMIT_BYTE, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes, prepare_byte,
-    rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "generic-bytes", CK_LIMIT_BYTE, add_low_rank, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes,
+    prepare_byte, rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes in chains.
 const ck_kernels ck_generic_chain = {
-    "generic-chains", CK_LIMIT_CHAIN, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes, prepare_chain,
-    rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "generic-chains", CK_LIMIT_CHAIN, add_low_rank, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes,
+    prepare_chain, rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };

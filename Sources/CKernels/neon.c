@@ -113,6 +113,9 @@ CK_INLINE void store_bf16(void *target, vf values) {
 
 #include "row_steps.h"
 
+enum { LOW_RANK_VECTORS = 4 };
+#include "low_rank.h"
+
 // MARK: Products
 
 // A tile of 6 rows and 4 vectors: 24 sums, 4 weights, an activation of the 32 registers.
@@ -203,7 +206,7 @@ static void quantised_rows(int rows, int panels, const run *part, weight_form fo
 }
 
 const ck_kernels ck_neon = {
-    "neon", CK_LIMIT_BYTE, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
+    "neon", CK_LIMIT_BYTE, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
     gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 

@@ -58,6 +58,29 @@ struct RowStepTests {
         }
     }
 
+    /// Low-rank updates round every step by itself in one order: the twin's bits, whatever rows are in the call.
+    @Test(arguments: KernelLevel.available, NumberKind.allCases)
+    func lowRankUpdatesHaveTheTwinsBits(_ level: KernelLevel, _ kind: NumberKind) {
+        var numbers = Numbers(seed: 5)
+        for width in Self.widths {
+            let rank = [1, 2, 3, 16, 17, 40][numbers.below(6)], rows = 1 + numbers.below(17), spacing = width + 3
+            let a = numbers.row(kind, rank * width), scale = numbers.normal()
+            // Of one row all factors are zero.
+            let b = [Float](repeating: 0, count: rank) + numbers.row(.normal, (rows - 1) * rank)
+            let base = numbers.row(kind, rows * spacing)
+            var got = base, want = base
+            level.table.add_low_rank(a, b, Int32(rank), scale, &got, spacing, Int32(width), Int32(rows))
+            for row in 0..<rows {
+                want.withUnsafeMutableBufferPointer { want in
+                    guard let start = want.baseAddress else { return }
+                    level.twin.table.add_low_rank(
+                        a, Array(b[(row * rank)...]), Int32(rank), scale, start + row * spacing, spacing, Int32(width), 1)
+                }
+            }
+            #expect(firstDifference(got, want) == nil, "rank \(rank), [\(rows), \(width)]")
+        }
+    }
+
     /// The fused forms give the bits of the separate steps, in every format.
     @Test(arguments: KernelLevel.available, NumberKind.allCases)
     func fusedFormsHaveTheBitsOfSeparateSteps(_ level: KernelLevel, _ kind: NumberKind) {

@@ -1,9 +1,9 @@
 import CKernels
-import Checkpoint
 import Foundation
 import TestSupport
 import Testing
 
+@testable import Checkpoint
 @testable import Engine
 
 /// What a model's files may hold that would give wrong answers, or none, without a word.
@@ -91,6 +91,32 @@ import Testing
         let tensor = "model.layers.1.self_attn.\(name).weight"
         try SafetensorsBytes.spoil(tensor, at: folder.path + "/base/model.safetensors")
         #expect(throws: EngineError.mismatch("\(tensor) holds a NaN or an infinity")) { try packed(try files(folder)) }
+    }
+
+    /// At every level, whichever rows are read together; with a rank and widths that fill no vector, and rows of zeros.
+    @Test(arguments: KernelSet.available, [(rank: 1, columns: 5), (rank: 3, columns: 67), (rank: 16, columns: 640)])
+    func kernelsMergeInTheBitsOfThePlainMerge(_ level: String, _ shape: (rank: Int, columns: Int)) throws {
+        let folder = try TemporaryFolder(), rows = 23, columns = shape.columns
+        func values(_ count: Int, _ seed: UInt32) -> [Float] {
+            (0..<UInt32(count)).map { Float(Int32(bitPattern: ($0 &+ seed) &* 2_654_435_761)) * 0x1p-31 }
+        }
+        try folder.write("w.safetensors", SafetensorsBytes.make([("w", [rows, columns], values(rows * columns, 1))]))
+        let file = try SafetensorsFile(path: folder.path + "/w.safetensors")
+        for magnitude in [nil, values(rows, 4)] {
+            let update = LoRALayer(
+                module: "w", rank: shape.rank, rows: rows, columns: columns, a: values(shape.rank * columns, 2),
+                b: [Float](repeating: 0, count: shape.rank) + values((rows - 1) * shape.rank, 3), scale: 0.3,
+                magnitude: magnitude, upBias: nil)
+            let layer = MergedLinear(weight: .dense(try #require(file["w"])), update: update, bias: nil)
+            let plain = try ReferenceMatrix(layer).values, kernels = try KernelSet(forced: level)
+            var merged: [Float] = []
+            for range in [0..<1, 1..<17, 17..<23] {
+                var part = [Float](repeating: 0, count: range.count * columns)
+                try part.withUnsafeMutableBufferPointer { try layer.read(rows: range, into: $0, kernels: kernels) }
+                merged += part
+            }
+            #expect(merged.map { $0.bitPattern } == plain.map { $0.bitPattern })
+        }
     }
 
     @Test func weightsInAllAreTheirParts() throws {

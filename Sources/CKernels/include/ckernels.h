@@ -148,8 +148,15 @@ typedef struct ck_kernels {
     /// first adds chains of them in 16 bits (AVX2), 8191 for the generic level, to which finer steps cost nothing.
     int32_t activation_limit;
 
-    // Packing, once at load.
+    // Merging and packing, once at load.
 
+    /// w += scale * B A: a low-rank update (LoRA) of rows of a weight. For each element the products over the rank are
+    /// summed in order, scaled and added, every step rounded by itself: the same bits at every level.
+    ///
+    /// `a`: [rank, width]; `b`: [rows, rank]; `w`: rows of `width` elements, `ldw` apart.
+    void (*add_low_rank)(
+        const float *a, const float *b, int32_t rank, float scale, float *w, ptrdiff_t ldw, int32_t width,
+        int32_t rows);
     /// Bytes of one packed panel with k inputs; a multiple of 64.
     size_t (*panel_bytes)(int32_t format, int32_t k, int32_t group);
     /// Packs panel `panel` from f32 rows.

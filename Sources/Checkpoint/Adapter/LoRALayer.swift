@@ -34,11 +34,20 @@ public struct LoRALayer: Sendable {
             b.withUnsafeBufferPointer { b in
                 guard let a = a.baseAddress, let b = b.baseAddress else { return }
                 for (offset, row) in rows.enumerated() {
-                    let line = output + offset * columns
-                    addUpdate(a, b + row * rank, to: line)
-                    if let magnitude { Self.rescale(line, columns, to: magnitude[row]) }
+                    addUpdate(a, b + row * rank, to: output + offset * columns)
                 }
             }
+        }
+        rescale(rows: rows, of: weight)
+    }
+
+    /// The last step of ``merge(rows:into:)``, after `scale * B A` was added: gives rows the lengths that DoRA learned.
+    /// Nothing to do for plain LoRA. Parameters as there.
+    public func rescale(rows: Range<Int>, of weight: UnsafeMutableBufferPointer<Float>) {
+        precondition(weight.count >= rows.count * columns, "the weight is too small")
+        guard let magnitude, let start = weight.baseAddress else { return }
+        for (offset, row) in rows.enumerated() {
+            Self.rescale(start + offset * columns, columns, to: magnitude[row])
         }
     }
 

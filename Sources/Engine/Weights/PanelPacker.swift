@@ -50,7 +50,7 @@ struct PanelPacker {
             }
             let offset = (row - first) * columns
             let buffer = UnsafeMutableBufferPointer(start: rows.pointer + offset, count: range.count * columns)
-            try part.read(rows: range, into: buffer)
+            try part.read(rows: range, into: buffer, kernels: kernels)
             row += range.count
         }
         let status = withUnsafePointer(to: shape) { shape in

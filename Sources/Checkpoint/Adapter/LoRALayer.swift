@@ -27,27 +27,30 @@ public struct LoRALayer: Sendable {
     ///   - rows: which rows, inside `0..<self.rows`.
     ///   - weight: the base's rows on entry, the merged ones on return; at least `rows.count * columns` floats.
     public func merge(rows: Range<Int>, into weight: UnsafeMutableBufferPointer<Float>) {
+        merge(rows: rows, into: weight) { a, b, weight in
+            for row in 0..<rows.count { addUpdate(a, b + row * rank, to: weight + row * columns) }
+        }
+    }
+
+    /// The same where `adding` adds `scale * B A`, in the same order of operations.
+    /// - Parameter adding: takes A [rank, columns], the rows of B [rows.count, rank] and those of the weight
+    ///   [rows.count, columns]. Not called for no rows.
+    public func merge(
+        rows: Range<Int>, into weight: UnsafeMutableBufferPointer<Float>,
+        adding: (_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ weight: UnsafeMutablePointer<Float>) -> Void
+    ) {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows outside the layer")
         precondition(weight.count >= rows.count * columns, "the weight is too small")
         guard !rows.isEmpty, let output = weight.baseAddress else { return }
         a.withUnsafeBufferPointer { a in
             b.withUnsafeBufferPointer { b in
                 guard let a = a.baseAddress, let b = b.baseAddress else { return }
-                for (offset, row) in rows.enumerated() {
-                    addUpdate(a, b + row * rank, to: output + offset * columns)
-                }
+                adding(a, b + rows.lowerBound * rank, output)
             }
         }
-        rescale(rows: rows, of: weight)
-    }
-
-    /// The last step of ``merge(rows:into:)``, after `scale * B A` was added: gives rows the lengths that DoRA learned.
-    /// Nothing to do for plain LoRA. Parameters as there.
-    public func rescale(rows: Range<Int>, of weight: UnsafeMutableBufferPointer<Float>) {
-        precondition(weight.count >= rows.count * columns, "the weight is too small")
-        guard let magnitude, let start = weight.baseAddress else { return }
+        guard let magnitude else { return }
         for (offset, row) in rows.enumerated() {
-            Self.rescale(start + offset * columns, columns, to: magnitude[row])
+            Self.rescale(output + offset * columns, columns, to: magnitude[row])
         }
     }
 

@@ -9,6 +9,6 @@ on 0 teach --names robust --models 2 &
 { on 1 generate --final; on 1 mpnet --final; } &
 wait
 on 0 label --names $ensemble --models 2 --final --tag first
-on 0 final --names $ensemble --students pretrained3 --models 3 &
-on 1 final --names $ensemble --students pretrained3_12 --models 2 &
+on 0 final --names $ensemble --students plus2_pretrained8 --models 3 &
+on 1 final --names $ensemble --students plus2_pretrained8_12 --models 3 &
 wait

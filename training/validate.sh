@@ -12,7 +12,7 @@ on 1 generate $folds &
 wait
 on 0 label --names $ensemble --models 2 $folds --tag first
 {
-    on 0 students --names pretrained3 --models 3 $folds
+    on 0 students --names plus2_pretrained8 --models 3 $folds
     on 0 students --names written --models 2 $folds
     on 0 blends --names probe:1,probe:2,probe,robust:1,robust:2,robust,probe+robust $folds
     on 0 heal --names probe+robust --towards labels --models 3 --tag refined $folds
@@ -27,12 +27,18 @@ on 0 label --names $ensemble --models 2 $folds --tag first
     for idea in unperturbed12 averaged12 repelled12 trusting12 clean12; do
         on 0 students --names $idea --models 3 $folds
     done
-    for student in pretrained plus2_pretrained; do on 0 students --names $student --models 3 $folds; done
+    for student in pretrained pretrained3 plus2_pretrained plus2_pretrained3 plus2_pretrained20; do
+        on 0 students --names $student --models 3 $folds
+    done
+    on 0 students --names clean_pretrained3 --models 3 $folds
+    on 0 students --names trusting_pretrained3 --models 3 $folds
+    on 0 students --names plus4_pretrained3 --models 3 $folds
     on 0 students --names trusting $folds
 } &
 {
+    on 1 students --names plus2_pretrained8_12 --models 3 $folds
     on 1 students --names pretrained3_12 --models 2 $folds
-    for student in pretrained12 written12; do on 1 students --names $student --models 3 $folds; done
+    for student in plus2_pretrained3_12 pretrained12 written12; do on 1 students --names $student --models 3 $folds; done
     for teacher in probe robust; do on 1 teachers --names $teacher --models 6 --layers 12 $folds; done
     on 1 teachers --names fixed --models 3 --layers 12 $folds
     on 1 heal --names probe+robust --towards mean --models 2 --tag healed --layers 12 $folds

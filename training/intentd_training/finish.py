@@ -25,8 +25,6 @@ from .trainer import Stack, StackShape, predict
 from .workspace import Workspace
 
 HERE = Path(__file__).resolve().parents[1]
-#: Each adapter's kind, layers and student, from whose fold models its temperature and thresholds come.
-ADAPTERS = {"adapter": ("accurate", 18, "pretrained3"), "adapter-fast": ("fast", 12, "pretrained3_12")}
 
 
 def chosen_values(keep: Path, layers: int, rank: int, student: str, seed: int | None) -> torch.Tensor:
@@ -74,7 +72,7 @@ def main() -> None:
     for name in ("--work", "--results", "--base", "--models", "--classes"):
         parser.add_argument(name, required=True)
     parser.add_argument("--seed", type=int, help="one seed's student instead of the mean that is shipped")
-    parser.add_argument("--only", choices=ADAPTERS)
+    parser.add_argument("--only", help="one adapter of the recipe's")
     parser.add_argument("--recipe", default=str(HERE / "recipe.toml"))
     arguments = parser.parse_args()
     recipe, results = Recipe.read(arguments.recipe), Path(arguments.results)
@@ -83,8 +81,11 @@ def main() -> None:
     label, texts = np.array([classes.index(a) for a, _ in pairs]), [b for _, b in pairs]
     outside = read_lines(HERE / "data" / "out_of_scope.txt")[1::2]
     work = Workspace(arguments.work, arguments.results)
-    for name in [arguments.only] if arguments.only else ADAPTERS:
-        kind, layers, student = ADAPTERS[name]
+    if arguments.only and arguments.only not in recipe["adapters"]:
+        parser.error(f"--only: the recipe has no adapter {arguments.only!r}")
+    for name in [arguments.only] if arguments.only else recipe["adapters"]:
+        adapter = recipe["adapters"][name]
+        student, layers = adapter["student"], recipe.layers(adapter["student"])
         rank, alpha = recipe["lora"]["rank"], recipe["lora"]["alpha"]
         folder = Path(arguments.models) / name
         values = chosen_values(results / "keep", layers, rank, student, arguments.seed)
@@ -95,7 +96,7 @@ def main() -> None:
         settings, folds = confidence.of_folds(work, student, recipe["abstention"])
         found = measure(logits[:len(texts)], label, logits[len(texts):], settings)
         (folder / "intentd.json").write_text(json.dumps({
-            "format": 1, "name": f"banking77-{kind}", "version": recipe["versions"][name], "layers": layers,
+            "format": 1, "name": f"banking77-{adapter['kind']}", "version": adapter["version"], "layers": layers,
             "attention": "bidirectional", "pooling": "mean", "pool_skips_bos": True, "max_tokens": recipe["max_tokens"],
             **settings}, indent=2) + "\n")
         found = {"written": found, "folds": rounded(folds), "settings": settings}

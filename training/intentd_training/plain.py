@@ -1,6 +1,6 @@
 """One model of the recipe with nothing but transformers, peft and bitsandbytes: slower, on any CUDA GPU, or a CPU.
 
-    python -m intentd_training.plain --work W --results R --base ../models/base --student pretrained3 --out adapter
+    python -m intentd_training.plain --work W --results R --base ../models/base --student plus2_pretrained8 --out adapter
         [--keep R/keep] [--names a,b] [--seed 0] [--steps N] [--device cuda]
 
 `trainer.py` trains several models at once over bf16 copies of the base; this trains one over bitsandbytes' own 4-bit
@@ -23,7 +23,7 @@ from .gemma import TARGETS
 from .messages import Pool
 from .parameters import ParameterBank, rate_factor
 from .recipe import Recipe
-from .stages import STUDENTS, Stages, is_second
+from .stages import Stages, is_second
 from .trainer import CLASSES, Job, StackShape, initial_value, initialise, rivals_of, schedule, setting_values, step_count
 from .workspace import Workspace
 
@@ -164,7 +164,7 @@ def main() -> None:
     for name in ("--work", "--results", "--base", "--out"):
         parser.add_argument(name, required=True)
     parser.add_argument("--keep", default="", help="where train.sh kept its models (default: RESULTS/keep)")
-    parser.add_argument("--student", default="pretrained3", choices=[n for n in STUDENTS if not is_second(n)])
+    parser.add_argument("--student", help="one of the recipe's (default: the accurate adapter's)")
     parser.add_argument("--names", default="", help="teachers, for a student that trusts their out-of-fold view")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop after so many")
@@ -172,7 +172,10 @@ def main() -> None:
     parser.add_argument("--recipe", default=str(Path(__file__).parents[1] / "recipe.toml"))
     a = parser.parse_args()
     recipe, work = Recipe.read(a.recipe), Workspace(a.work, a.results)
-    if "embedding" in STUDENTS[a.student]:
+    a.student = a.student or recipe["adapters"]["adapter"]["student"]
+    if is_second(a.student):
+        parser.error(f"--student: {a.student} is of the second base, whose layers this does not build")
+    if "embedding" in recipe.student(a.student):
         work.load_mpnet()
     stages = Stages(recipe, work, a.device, a.keep or f"{a.results}/keep", False)
     pool, variants, jobs, _ = stages.final_jobs([n for n in a.names.split(",") if n], a.student, a.seed + 1)

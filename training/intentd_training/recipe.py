@@ -23,6 +23,17 @@ class Recipe(dict):
             values.update({k: v for k, v in table.items() if k in known})
         return Settings(**{**values, **changes})
 
+    def student(self, name: str) -> dict:
+        """What the named student changes, of `[student]` and its settings."""
+        try:
+            return self["students"][name]
+        except KeyError:
+            raise ValueError(f"recipe.toml has no student {name!r}; it has {', '.join(self['students'])}") from None
+
+    def layers(self, student: str) -> int:
+        """How many of the base's layers the named student has."""
+        return self.student(student).get("layers", 18)
+
     def shape(self, device: str, layers: int = 18, epochs: float | None = None, **changes) -> StackShape:
         optimiser, lora = self["optimiser"], self["lora"]
         values = dict(layers=layers, rank=lora["rank"], alpha=lora["alpha"], warmup=optimiser["warmup"],

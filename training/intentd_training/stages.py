@@ -30,43 +30,6 @@ from .recipe import Recipe
 from .trainer import CLASSES, Job, Part, Stack, StackShape, predict, train
 from .workspace import Workspace, depth, store
 
-#: Students: what each learns from, where that differs from recipe.toml. `pretrained3` is the accurate adapter,
-#: `pretrained3_12` the fast one; `written` and `pretrained12` were them before, `written12` the fast one before that. `mpnet`
-#: is of the second base and can teach the others in its turn (the labels `second`); the rest change an idea.
-STUDENTS = {
-    "mpnet": {},
-    "written": {},
-    "written12": {"layers": 12},
-    "second": {"labels": "second"},
-    "second12": {"layers": 12, "labels": "second"},
-    "plus2": {"labels": "second", "rate": 7e-4, "plus_ratio": 2.0},
-    "plus2_12": {"layers": 12, "labels": "second", "rate": 7e-4, "plus_ratio": 2.0},
-    "plus2_first12": {"layers": 12, "rate": 7e-4, "plus_ratio": 2.0},
-    "plus4": {"rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
-    "plus4_12": {"layers": 12, "rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
-    "plus4_second12": {"layers": 12, "labels": "second", "rate": 5e-4, "plus_ratio": 4.0, "head_ratio": 2.0},
-    "trusting": {"trust": 0.5, "suspect": 0.05},
-    "trusting12": {"layers": 12, "trust": 0.5, "suspect": 0.05},
-    "clean12": {"layers": 12, "synthetic": False, "cleaning": True, "suspect": 0.05},
-    "labels12": {"layers": 12, "synthetic": False},
-    "gemma_only12": {"layers": 12, "mpnet": False},
-    "unperturbed12": {"layers": 12, "augmentation": 0.0},
-    "hard12": {"layers": 12, "margin": 2.0},
-    "hard1": {"margin": 1.0},
-    "hard1_12": {"layers": 12, "margin": 1.0},
-    "features": {"imitation": 1.0, "embedding": "teacher"},
-    "features12": {"layers": 12, "imitation": 1.0, "embedding": "teacher"},
-    "pretrained": {"imitation": 1.0, "embedding": "base"},
-    "pretrained12": {"layers": 12, "imitation": 1.0, "embedding": "base"},
-    "pretrained3": {"imitation": 3.0, "embedding": "base"},
-    "pretrained3_12": {"layers": 12, "imitation": 3.0, "embedding": "base"},
-    "plus2_pretrained": {"imitation": 1.0, "embedding": "base", "rate": 7e-4, "plus_ratio": 2.0},
-    "repelled12": {"layers": 12, "repulsion": 3.0},
-    "averaged12": {"layers": 12, "averaging": 0.998},
-    "long12": {"layers": 12, "epochs": 30},
-}
-
-
 def is_second(model: str) -> bool:
     """Whether a teacher or student is of the second base: their names end in `mpnet`."""
     return model.endswith("mpnet")
@@ -330,7 +293,7 @@ class Stages:
         shipped, their mean adapter, cut to one's rank as NAME and before it is cut as NAME_whole.
         """
         work, folds = self.work, self.folds
-        options = [STUDENTS[n] for n in names]
+        options = [self.recipe.student(n) for n in names]
         shape = self.student_shape(names[0], epochs)
         if any(self.student_shape(n, epochs) != shape for n in names):
             raise ValueError("the students of one stack need one base, one depth and as many epochs")
@@ -379,9 +342,9 @@ class Stages:
         self.judge.judge([n + tag for n in names], stack, pool, learnt, not second_base)
 
     def student_shape(self, name: str, epochs: float | None = None) -> StackShape:
-        own = STUDENTS[name].get("epochs", self.recipe["student"]["epochs"])
+        own = self.recipe.student(name).get("epochs", self.recipe["student"]["epochs"])
         epochs = epochs or (None if is_second(name) else own)
-        return self.shape(STUDENTS[name].get("layers", 18), epochs, is_second(name))
+        return self.shape(self.recipe.layers(name), epochs, is_second(name))
 
     # All rows
 
@@ -396,7 +359,7 @@ class Stages:
     def final_jobs(self, names: list[str], student: str, models: int):
         """The pool of everything that a student of all rows may learn from, its variants, `models` jobs over it (seeds
         from one initialisation), and which of the written messages are kept out: places in the pool, and labels."""
-        work, option = self.work, STUDENTS[student]
+        work, option = self.work, self.recipe.student(student)
         share = self.ensemble_out_of_fold(names) if self.trusting(option) else np.zeros((work.count, CLASSES))
         texts, labels, outside = self.synthetic(True)["all"], self.written_labels("all", option), self.outside_learnt()
         pool, places, variants = work.training_pool(outside + texts, mpnet=is_second(student))

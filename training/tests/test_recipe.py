@@ -5,7 +5,7 @@ Run: python -m pytest -q training/tests
 import json
 import random
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -403,6 +403,23 @@ def test_recipe_reads():
     split = TRAINING / "split.json"
     if split.exists():
         assert len(json.loads(split.read_text())["fold_of_row"]) > 0
+
+
+def test_students_change_only_what_is_looked_at_and_the_shipped_ones_exist():
+    recipe = Recipe.read(TRAINING / "recipe.toml")
+    own = {"layers", "epochs", "labels", "trust", "suspect", "cleaning", "synthetic", "mpnet", "embedding"}
+    settings = {f.name for f in fields(Settings)}
+    for name, changes in recipe["students"].items():
+        assert not set(changes) - own - settings, name
+        assert bool(changes.get("imitation")) == ("embedding" in changes), name
+    for folder, adapter in recipe["adapters"].items():
+        student, table = adapter["student"], json.loads((TRAINING.parent / "models" / folder / "intentd.json").read_text())
+        assert recipe.layers(student) == table["layers"] and adapter["version"] == table["version"]
+        assert f"--students {student} " in (TRAINING / "train.sh").read_text()
+        used = recipe.settings(recipe["student"]["settings"], recipe.student(student))
+        assert used.plus_ratio > 1 and used.imitation > 0
+    with pytest.raises(ValueError, match="no student 'nobody'"):
+        recipe.student("nobody")
 
 
 def held_out_predictions() -> confidence.HeldOut:

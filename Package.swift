@@ -35,20 +35,22 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CKernels", cSettings: kernelSettings),
-        .target(name: "SentencePiece", swiftSettings: swiftSettings),
+        // How files are opened and read: once for the tokenizer, which is a library by itself, and for all others.
+        .target(name: "FileAccess", swiftSettings: swiftSettings),
+        .target(name: "SentencePiece", dependencies: ["FileAccess"], swiftSettings: swiftSettings),
         .target(
             name: "Checkpoint",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["FileAccess", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: swiftSettings),
         .target(
             name: "Engine",
-            dependencies: ["Checkpoint", "CKernels", "COpenBLAS", "SentencePiece"],
+            dependencies: ["Checkpoint", "CKernels", "COpenBLAS", "FileAccess", "SentencePiece"],
             swiftSettings: swiftSettings),
         .target(name: "Batching", dependencies: ["Engine"], swiftSettings: swiftSettings),
         .target(
             name: "IntentServer",
             dependencies: [
-                "Batching", "CZlib",
+                "Batching", "CZlib", "FileAccess",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -68,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "IntentCLI",
             dependencies: [
-                "IntentServer", "Batching", "Engine", "Checkpoint", "SentencePiece", "CZlib",
+                "IntentServer", "Batching", "Engine", "Checkpoint", "SentencePiece", "FileAccess", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
@@ -89,17 +91,23 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
-            name: "SentencePieceTests", dependencies: ["SentencePiece", "SentencePieceOracle", "TestSupport"],
+            name: "FileAccessTests", dependencies: ["FileAccess", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SentencePieceTests",
+            dependencies: ["FileAccess", "SentencePiece", "SentencePieceOracle", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["Checkpoint", "TestSupport"], swiftSettings: swiftSettings),
+            name: "CheckpointTests", dependencies: ["Checkpoint", "FileAccess", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: swiftSettings),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "EngineTests", dependencies: ["Engine", "FileAccess", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(name: "BatchingTests", dependencies: ["Batching", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntentServerTests",
             dependencies: [
-                "Batching", "IntentServer", "TestSupport", .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "Batching", "FileAccess", "IntentServer", "TestSupport",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: swiftSettings),
         .testTarget(

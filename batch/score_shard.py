@@ -33,6 +33,9 @@ from typing import BinaryIO
 CHUNK = 1 << 20
 BAD_RECORDS = 3  # exit status of `intentd score` when some records could not be scored
 USAGE, DATA = 64, 66  # sysexits.h
+ROW_LIMIT = 1 << 20  # bytes of a CSV row that `intentd score` reads
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+OPEN, QUOTED, CLOSING = range(3)  # outside quotes, inside, behind a quote that closes or is the first of two
 
 
 class Refused(Exception):
@@ -55,28 +58,67 @@ class Shard:
 
 
 class RecordBoundaries:
-    """Follows a file's bytes and knows where a record may end: at a newline, in CSV outside quotes."""
+    """Follows a file's bytes and knows where a record may end: at a newline, in CSV outside quoted fields.
+
+    A quote opens a field where `intentd score` takes it to (Sources/IntentCLI/Records/CSVParser.swift): at the field's
+    beginning only, and not behind the bytes that a row may have at most, which also end a quote that is never closed.
+    """
 
     def __init__(self, csv: bool):
         self.csv = csv
-        self.quoted = False
+        self.state = OPEN
+        self.row_bytes = 0  # of the row that goes on
+        self.last = b"\n"
+        self.seen = 0
+        self.start = b""  # of the file, as long as a byte-order mark
 
     def feed(self, data: bytes) -> None:
-        if self.csv and data.count(b'"') % 2:
-            self.quoted = not self.quoted
+        if self.csv:
+            self._scan(data, stops=False)
 
     def first_end(self, data: bytes) -> int:
         """Index behind the first record end in `data`, or -1; what is before it is fed."""
-        start = 0
-        while True:
-            found = data.find(b"\n", start)
-            if found < 0:
-                self.feed(data[start:])
-                return -1
-            self.feed(data[start:found])
-            start = found + 1
-            if not self.quoted:
-                return start
+        return self._scan(data, stops=True) if self.csv else data.find(b"\n") + 1 or -1
+
+    def _scan(self, data: bytes, stops: bool) -> int:
+        if not data:
+            return -1
+        row_start, position = -self.row_bytes, 0
+        self.start = (self.start + data[:3])[:3]
+        behind_mark = 3 - self.seen if self.start == BYTE_ORDER_MARK else -1
+        while position < len(data):
+            if self.state == OPEN:
+                quote = data.find(b'"', position)
+                until = len(data) if quote < 0 else quote
+                if stops and (newline := data.find(b"\n", position, until)) >= 0:
+                    return newline + 1
+                row_end = max(data.rfind(b"\n", position, until), data.rfind(b"\r", position, until))
+                if row_end >= 0:
+                    row_start = row_end + 1
+                if quote < 0:
+                    break
+                before = data[quote - 1:quote] or self.last
+                begins = before in (b",", b"\n", b"\r") or quote == behind_mark
+                if begins and quote - row_start < ROW_LIMIT:
+                    self.state = QUOTED
+                position = quote + 1
+            elif self.state == QUOTED:
+                quote = data.find(b'"', position)
+                beyond = row_start + ROW_LIMIT  # the first byte too many
+                if beyond < (len(data) if quote < 0 else quote + 1):
+                    self.state, position = OPEN, beyond + 1
+                elif quote < 0:
+                    break
+                else:
+                    self.state, position = CLOSING, quote + 1
+            elif data[position:position + 1] == b'"' and position - row_start < ROW_LIMIT:
+                self.state, position = QUOTED, position + 1
+            else:
+                self.state = OPEN
+        self.row_bytes = len(data) - row_start
+        self.last = data[-1:]
+        self.seen += len(data)
+        return -1
 
 
 def chunks(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:

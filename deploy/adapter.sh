@@ -15,8 +15,8 @@ usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 64; }
 command=$1 store=$2
 fail() { echo "adapter.sh: $*" >&2; exit 1; }
 
-digest() { # FOLDER: one name for all bytes and names in it
-  (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -c 1-16
+digest() { # FOLDER: one name for all bytes and names in it; links count as what they lead to, as they are copied
+  (cd "$1" && find -L . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -c 1-16
 }
 
 point() { # NAME TARGET: replaces the link in one step

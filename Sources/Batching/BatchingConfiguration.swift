@@ -25,8 +25,8 @@ public struct BatchingConfiguration: Sendable, Equatable {
     /// Batches grow, up to `batchShare`, until their fixed cost is only this part of their time. A longer one would
     /// save next to nothing, and who arrives while it runs, and its first members, would wait for its last.
     public var fixedCostShare: Double
-    /// A batch that runs longer than this means that the engine hangs: every caller gets an error and the service
-    /// fails.
+    /// A batch that runs longer than this, and than five times what was predicted, means that the engine hangs: every
+    /// caller gets an error and the service fails.
     public var stallLimit: Duration
 
     public init(

@@ -1,4 +1,5 @@
 public import Checkpoint
+public import FileAccess
 
 /// Why a model could not be loaded or run. Messages never hold customer text.
 public enum EngineError: Error, Equatable, CustomStringConvertible {

@@ -1,12 +1,12 @@
+public import FileAccess
+
 /// Why a SentencePiece model was refused, or ids could not be decoded.
 ///
 /// Offsets count bytes from the start of the file; ids count pieces from 0.
 public enum SentencePieceError: Error, Equatable, CustomStringConvertible {
     // The file.
-    case notFound(path: String)
-    case notARegularFile(path: String)
-    case unreadable(path: String, code: Int32, message: String)
-    case fileTooLarge(bytes: Int, limit: Int)
+    case file(FileError)
+    case modelTooLarge(bytes: Int, limit: Int)
 
     // The protocol buffer.
     case truncated(offset: Int)
@@ -51,10 +51,8 @@ public enum SentencePieceError: Error, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .notFound(let path): "\(path): no such file"
-        case .notARegularFile(let path): "\(path): not a regular file"
-        case .unreadable(let path, _, let message): "\(path): cannot read: \(message)"
-        case .fileTooLarge(let bytes, let limit): "the file has \(bytes) bytes; the limit is \(limit)"
+        case .file(let error): error.description
+        case .modelTooLarge(let bytes, let limit): "the model has \(bytes) bytes; the limit is \(limit)"
         case .truncated(let offset): "the file ends inside the value at byte \(offset); it is cut short"
         case .varintTooLong(let offset): "the integer at byte \(offset) is longer than 64 bits"
         case .invalidFieldNumber(let offset):

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// A SentencePiece model: text to token ids and back, as the C++ library and its Python binding do it.
 ///
 /// Unigram, BPE, word and character models are read from the `tokenizer.model` (or `.model`) file that the trainer
@@ -31,7 +33,9 @@ public struct SentencePieceTokenizer: Sendable {
     /// Reads the model file at `path`, checks it, and runs its self-test if it carries one.
     /// - Throws: ``SentencePieceError`` if the file cannot be read or is not a sound model.
     public init(contentsOf path: String) throws(SentencePieceError) {
-        try self.init(bytes: try ModelFile.contents(of: path))
+        let bytes: [UInt8]
+        do { bytes = try RegularFile.contents(path, limit: ModelProto.fileLimit) } catch { throw .file(error) }
+        try self.init(bytes: bytes)
     }
 
     /// Reads a model that is in memory: a serialised `ModelProto`.

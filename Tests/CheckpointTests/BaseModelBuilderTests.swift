@@ -1,4 +1,5 @@
 import Crypto
+import FileAccess
 import TestSupport
 import Testing
 

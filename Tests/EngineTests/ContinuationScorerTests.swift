@@ -95,26 +95,22 @@ import Testing
                 < bytes(#"["card_lost_abroad", "refund", "card_arrival", "exchange_rate"]"#))
     }
 
-    @Test func aPromptHasNoScopeDetector() throws {
-        let folder = try TemporaryFolder()
-        try folder.copy(Self.folder, to: "model")
-        try folder.write(
-            "model/intentd.json",
-            #"{"format": 1, "prompt": {"template": "{text}\nIntent:"}, "abstention": {"min_confidence": 0, "#
-                + #""out_of_scope": {"method": "energy", "threshold": 1}}}"#)
-        #expect(throws: EngineError.unsupported("abstention.out_of_scope with a prompt")) {
-            try ModelFiles(try ModelFolder(path: folder.path + "/model"))
-        }
-    }
-
-    @Test(arguments: [#""pooling": "mean""#, #""pool_skips_bos": true"#])
-    func aPromptPoolsNothing(_ setting: String) throws {
+    @Test(arguments: [
+        ("bidirectional attention", #""attention": "bidirectional""#), ("pooling", #""pooling": "mean""#),
+        ("pool_skips_bos", #""pool_skips_bos": true"#),
+        (
+            "abstention.out_of_scope",
+            #""abstention": {"min_confidence": 0, "out_of_scope": {"method": "energy", "threshold": 1}}"#
+        ),
+    ])
+    func aPromptRefusesWhatItWouldIgnore(_ what: String, _ setting: String) throws {
         let folder = try TemporaryFolder()
         try folder.copy(Self.folder, to: "model")
         try folder.write(
             "model/intentd.json", #"{"format": 1, "prompt": {"template": "{text}\nIntent:"}, \#(setting)}"#)
-        let error = #expect(throws: EngineError.self) { try ModelFiles(try ModelFolder(path: folder.path + "/model")) }
-        #expect(error?.description.contains("pooling and pool_skips_bos are for a head") == true)
+        #expect(throws: EngineError.unsupported("\(what) with a prompt")) {
+            try ModelFiles(try ModelFolder(path: folder.path + "/model"))
+        }
     }
 
     @Test func longMessagesKeepThePromptsEnd() throws {

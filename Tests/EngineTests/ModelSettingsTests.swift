@@ -1,4 +1,5 @@
 import Checkpoint
+import FileAccess
 import TestSupport
 import Testing
 
@@ -68,8 +69,9 @@ import Testing
     @Test func aFileThatIsNoneOrIsTooLargeIsAnError() throws {
         #expect(throws: EngineError.file(.notARegularFile(path: "/dev/zero"))) { try ModelSettings(path: "/dev/zero") }
         let folder = try TemporaryFolder()
-        let path = try folder.write("intentd.json", String(repeating: " ", count: ModelJSON.limit + 1))
-        let expected = FileError.overLimit(path: path, bytes: ModelJSON.limit + 1, limit: ModelJSON.limit)
+        let limit = RegularFile.documentLimit
+        let path = try folder.write("intentd.json", String(repeating: " ", count: limit + 1))
+        let expected = FileError.overLimit(path: path, bytes: limit + 1, limit: limit)
         #expect(throws: EngineError.file(expected)) { try ModelSettings(path: path) }
     }
 }

@@ -119,10 +119,39 @@ import Testing
         }
     }
 
-    @Test func weightsInAllAreTheirParts() throws {
-        let files = try files(try base())
+    /// Each number of the file is in some part, and so are the tables made at load.
+    @Test(arguments: ["gemma3-causal", "llama-bias"]) func weightsInAllAreTheirParts(_ fixture: String) throws {
+        let files = try EngineFixture(fixture).files
+        let stored = try #require(files.source.base.tensors.files.first).tensors
+            .filter { !$0.name.contains("embed_tokens") && !$0.name.hasPrefix("lm_head") }
+        func bytes(where isIn: (String) -> Bool) -> Int {
+            stored.filter { isIn($0.name) }.reduce(0) { $0 + $1.shape.reduce(MemoryLayout<Float>.stride, *) }
+        }
         let reference = try ReferenceClassifier(files, prompt: nil, rows: 8)
-        let head = try #require(files.head?.memory)
-        #expect(try packed(files).memory.contains(head) && reference.memory.contains(head))
+        for memory in try [packed(files).memory, reference.memory] {
+            let held = Dictionary(uniqueKeysWithValues: memory.map { ($0.name, $0.f32Bytes) })
+            #expect(held["classification head"] == bytes { $0.hasPrefix("score.") })
+            #expect(
+                held["norms and biases"]
+                    == bytes { !$0.hasPrefix("score.") && ($0.contains("norm") || $0.hasSuffix(".bias")) })
+            let tables = files.plan.rotary.count * files.maximumTokens * files.plan.headSize
+            #expect(held["rotary tables"] == tables * MemoryLayout<Float>.stride)
+            #expect(held["scope detector"] == nil)
+            #expect(memory.reduce(0) { $0 + $1.f32Bytes } == bytes { _ in true } + (held["rotary tables"] ?? 0))
+        }
+    }
+
+    /// Those of the head and of the detector, for every precision alike.
+    @Test func theDetectorsMeansAreCounted() throws {
+        let folder = try TemporaryFolder()
+        try folder.write(
+            "scope.safetensors",
+            SafetensorsBytes.make([("means", [3, 2], [1, 0, 0, 1, 1, 1]), ("center", [2], [0, 0])]))
+        let detector = try ScopeDetector(
+            .init(method: .cosine, threshold: 0, tensors: "scope.safetensors"), folder: folder.path, hiddenSize: 2)
+        let head = ClassificationHead(
+            weight: [1, 2, 3, 4, 5, 6], bias: [1, 2, 3], labelCount: 3, hiddenSize: 2, settings: ModelSettings(),
+            detector: detector)
+        #expect(head.memory.map(\.bytes) == [9 * 4, 8 * 4] && head.memory.allSatisfy(\.isAlwaysF32))
     }
 }

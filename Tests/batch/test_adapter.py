@@ -60,6 +60,18 @@ def test_the_same_adapter_has_one_version(tmp_path):
     assert run("rollback", store, check=False).returncode == 1, "there is no earlier one"
 
 
+def test_a_folder_of_links_is_copied(tmp_path):
+    """As download caches keep their files."""
+    store, source = tmp_path / "store", toy(tmp_path / "blobs", "linked")
+    links = tmp_path / "a"
+    links.mkdir()
+    for file in source.iterdir():
+        (links / file.name).symlink_to(file)
+    run("install", store, links)
+    shutil.rmtree(source)
+    assert current(store).endswith("linked")
+
+
 @pytest.mark.parametrize("missing", ["adapter_config.json", "adapter_model.safetensors", "labels.json"])
 def test_refuses_what_is_no_adapter(tmp_path, missing):
     folder = toy(tmp_path / "a", "x")

@@ -70,6 +70,48 @@ def test_small_chunks(tmp_path, monkeypatch):
         assert check(tmp_path / "input.csv", data, 7, is_csv=True) == expected
 
 
+def row_ends(data: bytes, limit: int) -> list[int]:
+    """Where rows end, by the rules of Sources/IntentCLI/Records/CSVParser.swift, byte after byte."""
+    ends, state, size = [], "start", 0
+    position = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    size = position
+    for position in range(position, len(data)):
+        byte = data[position:position + 1]
+        if state != "quoted" and byte in b"\r\n":
+            if byte == b"\n":
+                ends.append(position + 1)
+            state, size = "start", 0
+            continue
+        size += 1
+        if size > limit:
+            state = "skipping"
+        if state == "quoted":
+            state = "quote" if byte == b'"' else "quoted"
+        elif state == "quote" and byte == b'"':
+            state = "quoted"
+        elif state != "skipping":
+            state = "start" if byte == b"," else "quoted" if state == "start" and byte == b'"' else "unquoted"
+    return ends
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_quotes_are_read_as_the_program_reads_them(tmp_path, monkeypatch, seed):
+    """Quotes inside fields, behind closing ones, and never closed."""
+    random_source = random.Random(seed)
+    for _ in range(30):
+        limit = random_source.choice([5, 20, 1 << 20])
+        monkeypatch.setattr(score_shard, "ROW_LIMIT", limit)
+        monkeypatch.setattr(score_shard, "CHUNK", random_source.choice([1, 2, 3, 7, 1 << 20]))
+        data = b"".join(random_source.choices(
+            [b"a", b'"', b'""', b",", b"\n", b"\r\n", b'",', b',"', b'\n"', b"bcd"], k=random_source.randint(1, 60)))
+        data = random_source.choice([b"", b"\xef\xbb\xbf"]) + data
+        ends, count = row_ends(data, limit), random_source.randint(1, 6)
+        check(tmp_path / "input.csv", data, count, is_csv=True)
+        for index, shard in enumerate(spans(tmp_path / "input.csv", count, is_csv=True)):
+            cut = len(data) * (index + 1) // count
+            assert shard.end == (next((end for end in ends if end >= cut), len(data)) if cut else 0), (data, limit)
+
+
 @pytest.mark.parametrize(("line", "by_line", "expected"), [
     (b'{"id":3,"intent":"a"}\n', True, b'{"id":13,"intent":"a"}\n'),
     (b'{"id":3,"intent":"a"}\n', False, b'{"id":3,"intent":"a"}\n'),

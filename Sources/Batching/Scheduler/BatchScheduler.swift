@@ -66,6 +66,17 @@ public struct BatchScheduler<Payload> {
     /// When the running batch started; nil if none runs.
     public var runningSince: Instant? { running.map { origin + .seconds($0.start) } }
 
+    /// When a batch that has not ended means that the engine hangs; nil if none runs. A large model may take longer than
+    /// `stallLimit` for one long message, and is then given a multiple of what was predicted.
+    public var stallsAt: Instant? {
+        running.map { running in
+            let limit = max(configuration.stallLimit.inSeconds, Self.stallFactor * running.predicted)
+            return origin + .seconds(running.start + limit)
+        }
+    }
+
+    private static var stallFactor: Double { 5 }
+
     // MARK: Events
 
     /// Admits all rows of one call, or none.

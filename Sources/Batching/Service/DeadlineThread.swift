@@ -39,10 +39,10 @@ extension ServiceCore {
         guard let scheduler else { return .sleep(nil) }
         let expired = expire(now: now)
         if !expired.isEmpty { return .done(.expired(expired)) }
-        let stall = scheduler.runningSince.map { $0 + scheduler.configuration.stallLimit }
+        let stall = scheduler.stallsAt
         if let stall, stall <= now {
-            let (tokens, limit) = (scheduler.runningTokens, scheduler.configuration.stallLimit)
-            return .done(.stalled(.failed(reason: "a batch of \(tokens) tokens has not ended within \(limit)")))
+            let (tokens, time) = (scheduler.runningTokens, (scheduler.runningSince ?? stall).duration(to: stall))
+            return .done(.stalled(.failed(reason: "a batch of \(tokens) tokens has not ended within \(time)")))
         }
         deadlineThreadWakesAt = [self.scheduler?.nextExpiry, stall].compactMap { $0 }.min()
         return .sleep(deadlineThreadWakesAt.map { $0 - now })

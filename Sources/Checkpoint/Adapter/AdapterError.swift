@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Why a PEFT adapter was refused.
 public enum AdapterError: Error, Equatable, CustomStringConvertible {
     case notAFolder(path: String)

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Builds the folder of a 4-bit base model: `config.json`, `model.safetensors` with NF4 double-quantised linear
 /// layers in the layout of bitsandbytes, the tokenizer, licence texts, and `SHA256SUMS` of them all.
 ///

@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileAccess
 
 /// The downloaded chunks of a GGUF file, checked against their pins.
 struct DownloadedModel {

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Writes files into a folder and remembers their hashes.
 struct FolderFiles {
     let folder: String

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// An unquantised safetensors folder as transformers saves it, to be built from.
 struct FolderSource: ModelSource {
     let configuration: JSONValue.Object

@@ -1,3 +1,5 @@
+public import FileAccess
+
 /// Why a base model could not be built: one case for each thing that can be wrong.
 public enum ModelBuildError: Error, Equatable, CustomStringConvertible {
     case file(FileError)

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Writes `model.safetensors`: linear weights in NF4 with double quantisation, everything else in its 16-bit format.
 ///
 /// Weights pass through in runs of rows. The scales of all 4-bit layers are in memory (a byte for 64 weights), because

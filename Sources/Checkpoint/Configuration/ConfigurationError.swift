@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Why a `config.json` was refused.
 public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
     case file(JSONFileError)

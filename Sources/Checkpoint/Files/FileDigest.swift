@@ -1,4 +1,5 @@
 internal import Crypto
+public import FileAccess
 
 /// Content hashes of files, to tell model files apart.
 public enum FileDigest {

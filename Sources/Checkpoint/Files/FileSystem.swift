@@ -1,3 +1,4 @@
+internal import FileAccess
 internal import FoundationEssentials
 #if canImport(Glibc)
 internal import Glibc

@@ -1,5 +1,6 @@
 internal import Crypto
 #if canImport(Glibc)
+internal import FileAccess
 internal import Glibc
 #elseif canImport(Musl)
 internal import Musl

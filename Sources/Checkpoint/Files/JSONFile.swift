@@ -1,7 +1,9 @@
+public import FileAccess
+
 /// Reads small JSON documents (configurations, indexes) with a cap on their size.
 public enum JSONFile {
-    /// Largest file accepted where nothing else is said, in bytes: far more than any of them needs.
-    public static let limit = 16_000_000
+    /// Largest file accepted where nothing else is said, in bytes.
+    public static let limit = RegularFile.documentLimit
 
     /// Reads and parses the document at `path`.
     /// - Parameter limit: largest file accepted, in bytes.

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// A JSON document as written, with the order of its members kept.
 ///
 /// Model files need three things that the decoders at hand do not give: a name that occurs twice is an error (two

@@ -1,3 +1,4 @@
+public import FileAccess
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Why a checkpoint folder was refused: which part, and what was wrong with it.
 public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     case notAFolder(path: String)

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// Why a bitsandbytes 4-bit weight was refused.
 public enum QuantizationError: Error, Equatable, CustomStringConvertible {
     case eightBit(weight: String)

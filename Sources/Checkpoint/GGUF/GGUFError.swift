@@ -1,3 +1,5 @@
+public import FileAccess
+
 /// Why a GGUF file was refused: one case for each way in which it can be wrong.
 public enum GGUFError: Error, Equatable, CustomStringConvertible {
     case file(FileError)

@@ -1,3 +1,5 @@
+public import FileAccess
+
 /// Why a safetensors file or shard index was refused.
 public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
     case file(FileError)

@@ -1,3 +1,5 @@
+internal import FileAccess
+
 /// A tensor to be written: what the header says of it, and where its bytes come from.
 struct SafetensorsContent<Failure: Error> {
     let name: String

@@ -11,6 +11,9 @@ struct RotaryTable: Sendable {
     let cosines: AlignedBuffer<Float>
     let sines: AlignedBuffer<Float>
 
+    /// How many numbers it holds.
+    var count: Int { cosines.count + sines.count }
+
     /// Angles are f32 products of position and frequency, as in transformers.
     init(_ embedding: RotaryEmbedding, headSize: Int, positions: Int) {
         let frequencies = Self.frequencies(embedding, headSize: headSize)

@@ -24,6 +24,8 @@ struct NormWeight: Sendable {
     }
 
     var pointer: UnsafePointer<Float> { UnsafePointer(values.pointer) }
+    /// How many numbers it holds.
+    var count: Int { values.count }
 }
 
 /// All weights of a decoder, packed for one precision. Embeddings stay in the mapped file.

@@ -26,10 +26,11 @@ struct ClassificationHead {
         for (index, value) in values.enumerated() { weight[index] = value }
     }
 
-    /// The head is f32 in every precision.
-    var memory: MemoryPart {
-        let bytes = labelCount * (hiddenSize + (bias == nil ? 0 : 1)) * MemoryLayout<Float>.stride
-        return MemoryPart(name: "classification head", bytes: bytes, f32Bytes: bytes)
+    /// Of the head, and of the detector where it has tensors.
+    var memory: [MemoryPart] {
+        let head = MemoryPart(name: "classification head", floats: weight.count + (bias?.count ?? 0))
+        let scope = detector.map { MemoryPart(name: "scope detector", floats: $0.count) }
+        return [head] + [scope].compactMap { $0 }.filter { $0.bytes > 0 }
     }
 
     /// One prediction from a message's hidden states, row-major [tokens, hidden].

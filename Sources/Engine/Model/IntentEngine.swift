@@ -56,8 +56,8 @@ public final class IntentEngine {
                 kernels: precision == .reference ? "openblas" : kernels.name,
                 activationLimit: kernels.activationLimit, threads: pool.threadCount, memory: classifier.memory,
                 precisionMemory: PrecisionMemory.all(
-                    files.plan, source: files.source, head: files.head, group: Self.quantisationGroup,
-                    kernels: kernels),
+                    files.plan, source: files.source, loaded: classifier.memory, packsHead: files.head == nil,
+                    group: Self.quantisationGroup, kernels: kernels),
                 workspaceBytes: classifier.workspaceBytes)
         } catch {
             pool.stop()

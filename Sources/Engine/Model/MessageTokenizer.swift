@@ -1,3 +1,4 @@
+import FileAccess
 import SentencePiece
 
 /// Text to token ids as the model was trained: BOS, pieces, cut at the model's limit. Safe to use from many threads.
@@ -17,6 +18,8 @@ public struct MessageTokenizer: Sendable {
     init(path: String, addsBOS: Bool, maximumTokens: Int, vocabularySize: Int) throws(EngineError) {
         do {
             pieces = try SentencePieceTokenizer(contentsOf: path)
+        } catch .file(let error) {
+            throw .file(error)
         } catch {
             throw .invalidFile(path: path, reason: "\(error)")
         }

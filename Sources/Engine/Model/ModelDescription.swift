@@ -30,7 +30,7 @@ public struct ModelDescription: Sendable, Equatable {
     /// Adapted layers, and their rank.
     public var adaptedModules: Int
     public var adapterRank: Int?
-    /// Bytes of layers and head, of working memory, and of the embedding table.
+    /// Bytes of layers and head with norms and rotary tables, of working memory, and of the embedding table.
     public var weightBytes: Int
     public var workspaceBytes: Int
     public var embeddingBytes: Int

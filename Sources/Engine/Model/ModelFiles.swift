@@ -30,10 +30,7 @@ struct ModelFiles {
         guard settings.prompt == nil else {
             head = nil
             labels = try Self.labels(folder, configured: base.configuration.labels, count: nil)
-            guard plan.attention == .causal else { throw .unsupported("a prompt with bidirectional attention") }
-            guard settings.abstention?.outOfScope == nil else {
-                throw .unsupported("abstention.out_of_scope with a prompt")
-            }
+            try Self.checkPrompt(settings, plan.attention)
             return
         }
         let weights = try source.head(hiddenSize: plan.hiddenSize)
@@ -46,6 +43,16 @@ struct ModelFiles {
         head = ClassificationHead(
             weight: weights.weight, bias: weights.bias, labelCount: weights.rows, hiddenSize: plan.hiddenSize,
             settings: settings, detector: detector)
+    }
+
+    /// Refuses what a prompt leaves no room for: it is answered behind its last token, by the language model's own head.
+    private static func checkPrompt(_ settings: ModelSettings, _ attention: AttentionMode) throws(EngineError) {
+        let refused = [
+            ("bidirectional attention", attention == .bidirectional), ("pooling", settings.pooling != nil),
+            ("pool_skips_bos", settings.poolSkipsBOS != nil),
+            ("abstention.out_of_scope", settings.abstention?.outOfScope != nil),
+        ]
+        if let (what, _) = refused.first(where: \.1) { throw .unsupported("\(what) with a prompt") }
     }
 
     /// The prompt of a causal language model, tokenised; nil for a model with a head.

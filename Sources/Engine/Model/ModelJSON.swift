@@ -1,11 +1,8 @@
-import Checkpoint
+import FileAccess
 import FoundationEssentials
 
 /// The small JSON files of a model folder: settings, labels, records.
 package enum ModelJSON {
-    /// Largest file accepted, in bytes.
-    static let limit = JSONFile.limit
-
     /// The value that the file at `path` holds.
     /// - Parameter reason: what to say of a document that is none.
     /// - Throws: `EngineError.file` or `EngineError.invalidFile`.
@@ -13,7 +10,7 @@ package enum ModelJSON {
         _ type: Value.Type, path: String, _ reason: (_ error: any Error) -> String
     ) throws(EngineError) -> Value {
         let bytes: [UInt8]
-        do { bytes = try RegularFile.contents(path, limit: limit) } catch { throw .file(error) }
+        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch { throw .file(error) }
         do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
             throw .invalidFile(path: path, reason: reason(error))
         }

@@ -112,9 +112,6 @@ public struct ModelSettings: Sendable, Equatable, Decodable {
         try require(
             prompt.map { PromptTemplate($0.template) != nil } ?? true,
             "prompt.template must hold {text} once, and go on behind it")
-        try require(
-            prompt == nil || (pooling == nil && poolSkipsBOS == nil),
-            "pooling and pool_skips_bos are for a head; a prompt is answered behind its last token")
         let scope = abstention?.outOfScope
         try require(scope.map { $0.threshold.isFinite } ?? true, "abstention.out_of_scope.threshold must be finite")
         try require(

@@ -51,7 +51,7 @@ final class PackedClassifier: MessageClassifier {
             memory = weights.memory + [scorer.memory]
         } else if let head = files.head {
             answer = .head(head)
-            memory = weights.memory + [head.memory]
+            memory = weights.memory + head.memory
         } else {
             throw .mismatch("\(files.folder.path) has neither a classification head nor a prompt")
         }

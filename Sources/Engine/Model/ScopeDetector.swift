@@ -51,6 +51,9 @@ struct ScopeDetector: Sendable {
         center = try floats("center") { $0 == [hiddenSize] }
     }
 
+    /// How many numbers it holds.
+    var count: Int { means.count + (center?.count ?? 0) + projection.count }
+
     /// True if the score is below the threshold.
     func isOutOfScope(feature: UnsafeBufferPointer<Float>, logits: [Float]) -> Bool {
         score(feature: feature, logits: logits) < threshold

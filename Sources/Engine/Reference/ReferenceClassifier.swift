@@ -40,7 +40,7 @@ final class ReferenceClassifier: MessageClassifier {
                 + [MemoryPart(name: "language-model head", bytes: headBytes, f32Bytes: headBytes)]
         } else {
             labels = nil
-            memory = weights.memory + (files.head.map { [$0.memory] } ?? [])
+            memory = weights.memory + (files.head?.memory ?? [])
         }
     }
 

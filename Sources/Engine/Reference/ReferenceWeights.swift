@@ -25,6 +25,15 @@ struct ReferenceLayer: Sendable {
     var query, key, value, output, gate, up, down: ReferenceMatrix
     var attentionNorm, feedForwardNorm: [Float]
     var attentionOutputNorm, feedForwardOutputNorm, queryNorm, keyNorm: [Float]?
+
+    /// How many numbers its norms and biases hold.
+    fileprivate var normsAndBiases: Int {
+        let norms = [
+            attentionNorm, feedForwardNorm, attentionOutputNorm, feedForwardOutputNorm, queryNorm, keyNorm,
+        ]
+        let biases = [query, key, value, output, gate, up, down].map(\.bias)
+        return (norms + biases).reduce(0) { $0 + ($1?.count ?? 0) }
+    }
 }
 
 /// All weights of a model in f32, the adapter merged; embeddings stay in the mapped file.
@@ -63,7 +72,7 @@ struct ReferenceWeights: Sendable {
         embeddings = try source.embeddings()
     }
 
-    /// What the matrices hold, by part.
+    /// What the decoder holds but for the embeddings, by part.
     var memory: [MemoryPart] {
         func part(_ name: String, _ matrices: (ReferenceLayer) -> [ReferenceMatrix]) -> MemoryPart {
             let bytes = layers.flatMap(matrices).reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.stride }
@@ -72,6 +81,9 @@ struct ReferenceWeights: Sendable {
         return [
             part("attention") { [$0.query, $0.key, $0.value, $0.output] },
             part("feed-forward") { [$0.gate, $0.up, $0.down] },
+            MemoryPart(
+                name: "norms and biases", floats: layers.reduce(finalNorm.count) { $0 + $1.normsAndBiases }),
+            MemoryPart(name: "rotary tables", floats: rotary.reduce(0) { $0 + $1.count }),
         ]
     }
 

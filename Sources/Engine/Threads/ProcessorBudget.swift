@@ -1,4 +1,4 @@
-import Checkpoint
+import FileAccess
 import Glibc
 
 /// How many compute threads this process may usefully run.

@@ -1,27 +1,33 @@
 import CKernels
 import Checkpoint
 
-/// What a model's weights take in one precision, by the layouts of the kernels in use; nothing is loaded to know it.
+/// What a model's weights take in one precision, by the layouts of the kernels in use; only one precision has to be
+/// loaded to know it of all.
 public struct PrecisionMemory: Sendable, Equatable {
     public var precision: Precision
-    /// Bytes of the layers and of the head. The embedding table is read from the mapped file in every precision.
+    /// Bytes of the layers and of the head, with norms, rotary tables and what tells messages out of scope. The
+    /// embedding table is read from the mapped file in every precision.
     public var weightBytes: Int
 }
 
 extension PrecisionMemory {
     /// One value for each precision that can hold the model, f32 first.
-    /// - Parameter head: f32 in every precision; nil for a causal language model, whose own head is packed.
+    /// - Parameters:
+    ///   - loaded: the parts as they are held in any precision.
+    ///   - packsHead: for a causal language model, whose own head is packed.
     static func all(
-        _ plan: DecoderPlan, source: WeightSource, head: ClassificationHead?, group: Int, kernels: KernelSet
+        _ plan: DecoderPlan, source: WeightSource, loaded: [MemoryPart], packsHead: Bool, group: Int, kernels: KernelSet
     ) -> [PrecisionMemory] {
+        let unpacked = loaded.filter(\.isAlwaysF32).reduce(0) { $0 + $1.bytes }
         var result: [PrecisionMemory] = []
         for precision in [Precision.f32, .bf16, .int8, .nf4] {
             guard let format = precision.format, precision != .nf4 || source.isNF4 else { continue }
             let headFormat = ContinuationScorer.headFormat(format)
             guard
-                var bytes = head?.memory.bytes
-                    ?? packedBytes(plan.vocabularySize, plan.hiddenSize, headFormat, group, kernels)
+                let head = packsHead
+                    ? packedBytes(plan.vocabularySize, plan.hiddenSize, headFormat, group, kernels) : 0
             else { continue }
+            var bytes = unpacked + head
             var fits = true
             for index in plan.layers.indices {
                 for (modules, outputs, inputs) in plan.products(LayerModules(index)) {

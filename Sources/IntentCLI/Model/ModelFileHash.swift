@@ -1,5 +1,6 @@
 import Checkpoint
 import Engine
+import FileAccess
 import FoundationEssentials
 
 /// A model file and its content's hash.
@@ -34,7 +35,9 @@ struct ModelFileHash: Encodable, Equatable {
 
     /// Hashes by file name, in the format of `sha256sum`.
     private static func sums(_ path: String) -> [String: String] {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [:] }
+        guard let bytes = try? RegularFile.contents(path, limit: RegularFile.documentLimit),
+            let text = String(validating: bytes, as: UTF8.self)
+        else { return [:] }
         let pairs = text.split(separator: "\n").compactMap { line -> (String, String)? in
             let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
             guard parts.count == 2 else { return nil }

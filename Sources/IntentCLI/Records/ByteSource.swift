@@ -29,7 +29,7 @@ struct ByteSource: ~Copyable {
         return Glibc.poll(&poll, 1, 0) == 0
     }
 
-    /// Appends the next bytes to `output`; false at the end.
+    /// Appends the next bytes to `output`, or none where what was read unpacks to nothing yet; false at the end.
     /// - Throws: `InputError` for a read error or a damaged gzip stream.
     mutating func read(into output: inout [UInt8]) throws(InputError) -> Bool {
         while true {
@@ -43,7 +43,7 @@ struct ByteSource: ~Copyable {
             }
             if inflater?.isBetweenMembers == true { skipPadding() }
             if inputRange.isEmpty, !inflaterHasMore {
-                if !ended { continue }
+                if !ended { return true }
                 guard inflater?.isBetweenMembers == true else { throw .truncatedGzip }
                 return false
             }

@@ -11,8 +11,18 @@ struct LineReader: ~Copyable {
         splitter = LineSplitter(limit: limit)
     }
 
-    /// True when `next()` would have to wait for more input.
-    mutating func wouldBlock() -> Bool { !splitter.hasLine() && source.wouldBlock }
+    /// True when `next()` would have to wait for more input, once all that is there has been read.
+    mutating func wouldBlock() throws(InputError) -> Bool {
+        while !splitter.hasLine() {
+            if source.wouldBlock { return true }
+            guard let bytes = try nextBytes() else { return false }
+            splitter.append(bytes)
+        }
+        return false
+    }
+
+    /// True when `nextBytes()` would have to wait for more input.
+    var bytesWouldBlock: Bool { source.wouldBlock }
 
     /// The next line, or nil at the end. A byte-order mark at the start of the stream is no part of its line.
     mutating func next() throws(InputError) -> LineSplitter.Line? {
@@ -36,7 +46,7 @@ struct LineReader: ~Copyable {
     /// The bytes that `next()` has not handed out and that were read already, as they came.
     mutating func takeRest() -> ArraySlice<UInt8> { splitter.takeRest() }
 
-    /// More bytes of the stream, past the lines; nil at its end.
+    /// More bytes of the stream, past the lines, perhaps none yet; nil at its end.
     mutating func nextBytes() throws(InputError) -> [UInt8]? {
         chunk.removeAll(keepingCapacity: true)
         return try source.read(into: &chunk) ? chunk : nil

@@ -31,19 +31,17 @@ struct LineSplitter {
 
     /// True if a whole line is here.
     mutating func hasLine() -> Bool {
-        if scanned < buffer.count, buffer[scanned] == 0x0a { return true }
         scanned = buffer[scanned...].firstIndex(of: 0x0a) ?? buffer.count
-        return scanned < buffer.count
+        if scanned < buffer.count { return true }
+        // One more byte may be the carriage return of a line that just fits.
+        if scanned - start > limit + 1 { dropping = true }
+        if dropping { start = scanned }
+        return false
     }
 
     /// The next whole line, or nil until more bytes come.
     mutating func next() -> Line? {
-        guard hasLine() else {
-            // One more byte may be the carriage return of a line that just fits.
-            if scanned - start > limit + 1 { dropping = true }
-            if dropping { start = scanned }
-            return nil
-        }
+        guard hasLine() else { return nil }
         defer {
             scanned += 1
             start = scanned

@@ -35,20 +35,33 @@ struct RecordReader: ~Copyable {
         self.fields = fields
     }
 
-    /// True when the next `next()` would have to wait for more input.
-    mutating func wouldBlock() -> Bool { nextPending == pending.count && !ended && lines.wouldBlock() }
+    /// True when the next `next()` would have to wait for more input, once all that is there has been read.
+    /// - Throws: as `next()`.
+    mutating func wouldBlock() throws -> Bool {
+        while nextPending == pending.count, !ended {
+            if csv == nil { return try lines.wouldBlock() }
+            if lines.bytesWouldBlock { return true }
+            try readMore()
+        }
+        return false
+    }
 
     /// The next record, or nil at the end.
     /// - Throws: `InputError` when the stream itself fails, `RecordError` when its header is unusable.
     mutating func next() throws -> InputRecord? {
         while nextPending == pending.count {
             if ended { return nil }
-            pending.removeAll(keepingCapacity: true)
-            nextPending = 0
-            if csv != nil { try readCSV() } else { try readLine() }
+            try readMore()
         }
         defer { nextPending += 1 }
         return pending[nextPending]
+    }
+
+    /// Replaces what was pending by what a line, or some bytes of a CSV, hold.
+    private mutating func readMore() throws {
+        pending.removeAll(keepingCapacity: true)
+        nextPending = 0
+        if csv != nil { try readCSV() } else { try readLine() }
     }
 
     private mutating func readLine() throws {

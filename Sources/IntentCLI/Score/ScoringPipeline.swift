@@ -68,7 +68,7 @@ struct ScoringPipeline: Sendable {
         var chunk = MessageChunk()
         do {
             while true {
-                if !chunk.entries.isEmpty, reader.wouldBlock() {
+                if !chunk.entries.isEmpty, try reader.wouldBlock() {
                     guard queue.push(chunk) else { return }
                     chunk = MessageChunk()
                 }

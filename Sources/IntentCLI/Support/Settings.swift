@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import FileAccess
 import FoundationEssentials
 import IntentServer
 
@@ -109,10 +110,10 @@ struct Settings {
     // MARK: the file
 
     private static func read(_ path: String, known: Set<String>) throws(ValidationError) -> [String: String] {
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
-            throw ValidationError("\(path): the configuration file cannot be read")
+        let bytes: [UInt8]
+        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch {
+            throw ValidationError("the configuration file \(error)")
         }
-        let bytes = Array(data)
         let first = bytes.first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) }
         return first == UInt8(ascii: "{")
             ? try json(bytes, path, known: known) : try lines(bytes, path, known: known)

@@ -31,7 +31,7 @@ struct TokenizeCommand: ParsableCommand {
         var number = 0, failures = 0
         do {
             while true {
-                if lines.wouldBlock() { try writer.flush() }
+                if try lines.wouldBlock() { try writer.flush() }
                 guard let line = try lines.next() else { break }
                 number += 1
                 switch line {

@@ -1,3 +1,4 @@
+public import FileAccess
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -26,6 +27,7 @@ public struct HealthProbe: Sendable {
         case unreachable(String)
         case noAnswer
         case status(Int)
+        case file(FileError)
         case certificate(String)
 
         public var description: String {
@@ -33,6 +35,7 @@ public struct HealthProbe: Sendable {
             case .unreachable(let place): "nothing answers at \(place)"
             case .noAnswer: "no answer in time"
             case .status(let code): "the server answered \(code)"
+            case .file(let error): error.description
             case .certificate(let path): "\(path): the certificate or its key cannot be read"
             }
         }
@@ -83,13 +86,20 @@ public struct HealthProbe: Sendable {
         do {
             if let clientCertificate, let clientKey {
                 configuration.certificateChain =
-                    try NIOSSLCertificate.fromPEMFile(clientCertificate).map { .certificate($0) }
-                configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: clientKey, format: .pem))
+                    try NIOSSLCertificate.fromPEMBytes(Self.contents(clientCertificate)).map { .certificate($0) }
+                configuration.privateKey = .privateKey(
+                    try NIOSSLPrivateKey(bytes: Self.contents(clientKey), format: .pem))
             }
             return try NIOSSLContext(configuration: configuration)
+        } catch let error as FileError {
+            throw .file(error)
         } catch {
             throw .certificate(clientCertificate ?? "")
         }
+    }
+
+    private static func contents(_ path: String) throws(FileError) -> [UInt8] {
+        try RegularFile.contents(path, limit: RegularFile.documentLimit)
     }
 
     /// Sends the request once connected and keeps the answer's status.

@@ -1,5 +1,9 @@
+public import FileAccess
+
 /// Why the server did not start. Each says what to change.
 public enum StartError: Error, Equatable, CustomStringConvertible {
+    /// A token or TLS file cannot be read.
+    case file(FileError)
     case tls(path: String, reason: String)
     case tokens(path: String, reason: String)
     /// A public address without authentication.
@@ -10,6 +14,7 @@ public enum StartError: Error, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
+        case .file(let error): error.description
         case .tls(let path, let reason): "TLS: \(path) \(reason)"
         case .tokens(let path, let reason): "tokens: \(path) \(reason)"
         case .openToAll(let host):

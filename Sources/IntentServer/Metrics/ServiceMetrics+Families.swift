@@ -51,7 +51,7 @@ extension ServiceMetrics {
         .counter(Name.boundMisses, "Messages that were admitted and answered after their latency bound."),
         .gauge(Name.latencyBound, "The latency bound in force."),
         .gauge(Name.modelInfo, "The model in service; always 1."),
-        .gauge(Name.weightBytes, "Bytes of the model's packed weights."),
+        .gauge(Name.weightBytes, "Bytes of the model's weights but for the embedding table."),
         .gauge(Name.computeThreads, "Threads that compute."),
         .counter(Name.replacements, "Attempts to put a new adapter in service, by outcome."),
         .gauge(Name.buildInfo, "The version of intentd; always 1."),

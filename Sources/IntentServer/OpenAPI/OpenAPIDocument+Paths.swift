@@ -129,7 +129,19 @@ extension OpenAPIDocument {
             }
             if status == "401" { headers += #", "WWW-Authenticate": {"schema": {"type": "string"}}"# }
             return "\"\(family)\(status)\": {\"description\": \"\(description)\", \"headers\": {\(headers)}, "
-                + "\"content\": {\(json(family))}}"
+                + "\"content\": {\(content(family, status))}}"
+        }
+    }
+
+    /// The format of an answer's body. Where the request's head was not read, nobody knows the path: the connection
+    /// answers in the service's own.
+    private static func content(_ family: String, _ status: String) -> String {
+        switch status {
+        case "431": return json("Error")
+        case "400" where family != "Error", "408" where family != "Error":
+            let formats = [family, "Error"].map { ##"{"$ref": "#/components/schemas/\##($0)"}"## }
+            return ##""application/json": {"schema": {"oneOf": [\##(formats.joined(separator: ", "))]}}"##
+        default: return json(family)
         }
     }
 

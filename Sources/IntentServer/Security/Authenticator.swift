@@ -5,7 +5,7 @@ final class Authenticator: Sendable {
     let path: String
     private let tokens: Mutex<TokenSet>
 
-    /// - Throws: ``StartError/tokens(path:reason:)``.
+    /// - Throws: ``StartError``.
     init(path: String) throws(StartError) {
         self.path = path
         tokens = Mutex(try TokenSet(path: path))

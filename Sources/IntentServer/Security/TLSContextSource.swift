@@ -1,3 +1,4 @@
+import FileAccess
 import NIOSSL
 import Synchronization
 
@@ -23,7 +24,7 @@ final class TLSContextSource: Sendable {
     let files: TLSFiles
     private let current: Mutex<NIOSSLContext>
 
-    /// - Throws: ``StartError/tls(path:reason:)``.
+    /// - Throws: ``StartError``.
     init(_ files: TLSFiles) throws(StartError) {
         self.files = files
         current = Mutex(try Self.load(files))
@@ -38,17 +39,17 @@ final class TLSContextSource: Sendable {
     }
 
     private static func load(_ files: TLSFiles) throws(StartError) -> NIOSSLContext {
-        let chain = try read(files.certificate, "a PEM certificate chain") { try NIOSSLCertificate.fromPEMFile($0) }
+        let chain = try read(files.certificate, "a PEM certificate chain") { try NIOSSLCertificate.fromPEMBytes($0) }
         guard !chain.isEmpty else { throw .tls(path: files.certificate, reason: "holds no certificate") }
         let key = try read(files.key, "an unencrypted PEM private key") {
-            try NIOSSLPrivateKey(file: $0, format: .pem)
+            try NIOSSLPrivateKey(bytes: $0, format: .pem)
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         if let authorities = files.clientAuthorities {
-            let roots = try read(authorities, "PEM certificates") { try NIOSSLCertificate.fromPEMFile($0) }
+            let roots = try read(authorities, "PEM certificates") { try NIOSSLCertificate.fromPEMBytes($0) }
             guard !roots.isEmpty else { throw .tls(path: authorities, reason: "holds no certificate") }
             configuration.trustRoots = .certificates(roots)
             // A client is known by its certificate's issuer; its address says nothing.
@@ -62,9 +63,11 @@ final class TLSContextSource: Sendable {
     }
 
     private static func read<Value>(
-        _ path: String, _ expected: String, _ body: (String) throws -> Value
+        _ path: String, _ expected: String, _ body: ([UInt8]) throws -> Value
     ) throws(StartError) -> Value {
-        do { return try body(path) } catch {
+        let bytes: [UInt8]
+        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch { throw .file(error) }
+        do { return try body(bytes) } catch {
             throw .tls(path: path, reason: "cannot be read as \(expected)")
         }
     }

@@ -1,5 +1,5 @@
 import Crypto
-import FoundationEssentials
+import FileAccess
 
 /// The bearer tokens that are accepted, as SHA-256 digests: what is compared has one length, and a look at memory or
 /// timing gives no token away.
@@ -37,12 +37,12 @@ struct TokenSet: Sendable, Equatable {
         self.digests = digests
     }
 
-    /// Reads the file at `path`.
+    /// Reads the file at `path`: a regular file, since it is read again when it changes.
+    /// - Throws: ``StartError``.
     init(path: String) throws(StartError) {
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
-            throw .tokens(path: path, reason: "cannot be read")
-        }
-        guard let text = String(validating: data, as: UTF8.self) else {
+        let bytes: [UInt8]
+        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch { throw .file(error) }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw .tokens(path: path, reason: "is not UTF-8")
         }
         try self.init(parsing: text, path: path)

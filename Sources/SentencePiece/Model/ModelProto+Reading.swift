@@ -3,7 +3,7 @@ extension ModelProto {
     /// - Throws: ``SentencePieceError``, one case per way the bytes can be malformed.
     init(serialized bytes: [UInt8]) throws(SentencePieceError) {
         guard bytes.count <= Self.fileLimit else {
-            throw .fileTooLarge(bytes: bytes.count, limit: Self.fileLimit)
+            throw .modelTooLarge(bytes: bytes.count, limit: Self.fileLimit)
         }
         pieceBytes.reserveCapacity(bytes.count / 2)
         var reader = ProtobufReader(bytes, in: 0..<bytes.count)

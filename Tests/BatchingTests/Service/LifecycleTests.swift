@@ -113,6 +113,19 @@ import Testing
         #expect(service.state == .stopped && control.stops == 1)
     }
 
+    /// As a model of billions of weights does with a long message.
+    @Test func anEngineThatIsSlowAsPredictedDoesNotHang() async throws {
+        let control = FakeEngineControl()
+        control.slow(secondsPerToken: 0.002)
+        let configuration = BatchingConfiguration(latencyBound: .milliseconds(50), stallLimit: .milliseconds(100))
+        let service = service(control, configuration: configuration)
+        try await service.start()
+        let answer = try await service.classify(TokenizedMessage(ids: [Int32](repeating: 1, count: 200)))
+        #expect(answer.computeTime > configuration.stallLimit)
+        #expect(service.state == .ready)
+        await service.stop()
+    }
+
     @Test func anEngineThatHangsLetsEveryoneGo() async throws {
         let control = FakeEngineControl()
         let observer = RecordingObserver()

@@ -106,7 +106,8 @@ import Testing
         #expect(precisions.map { $0["precision"] as? String } == ["f32", "bf16", "int8"])
         #expect(precisions[0]["saved_percent"] as? Double == 0)
         #expect(memory.map { $0["name"] as? String } == [
-            "attention", "feed-forward", "classification head", "embeddings (mapped file)",
+            "attention", "feed-forward", "norms and biases", "rotary tables", "classification head",
+            "embeddings (mapped file)",
         ])
         // 3 layers of q [64,64], k and v [32,64], o [64,64], and of three [192,64].
         #expect(memory[0]["f32_bytes"] as? Int == 3 * (64 * 64 * 2 + 32 * 64 * 2) * 4)

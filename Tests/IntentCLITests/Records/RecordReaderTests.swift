@@ -1,5 +1,6 @@
-import Glibc
 import Batching
+import Dispatch
+import Glibc
 import Testing
 @testable import IntentCLI
 
@@ -114,21 +115,62 @@ struct RecordReaderTests {
             source: ByteSource(descriptor: pipe.readEnd), format: .auto, fields: .init(text: "text", id: "id"))
         var waits: [Bool] = []
         var found: [InputRecord?] = []
-        waits.append(reader.wouldBlock())
+        waits.append(try reader.wouldBlock())
         pipe.write("one\ntwo\nthr")
-        waits.append(reader.wouldBlock())
+        waits.append(try reader.wouldBlock())
         found.append(try reader.next())
         // A whole line is here already, whatever the pipe holds.
-        waits.append(reader.wouldBlock())
+        waits.append(try reader.wouldBlock())
         found.append(try reader.next())
         // Half a line is no record.
-        waits.append(reader.wouldBlock())
+        waits.append(try reader.wouldBlock())
         pipe.closeWriting()
-        waits.append(reader.wouldBlock())
+        waits.append(try reader.wouldBlock())
         found.append(try reader.next())
         found.append(try reader.next())
         #expect(waits == [true, false, false, true, false])
         #expect(found == [.message(1, "one"), .message(2, "two"), .message(3, "thr"), nil])
+    }
+
+    /// More of a record than is read at once, but not its end, is no reason to keep waiting with those before it.
+    @Test(arguments: [RecordFormat.text, .jsonl, .csv])
+    func halfARecordOfAnyLengthWouldWait(format: RecordFormat) throws {
+        let pipe = FeedPipe(), fed = DispatchGroup()
+        var reader = RecordReader(
+            source: ByteSource(descriptor: pipe.readEnd), format: format, fields: .init(text: "text", id: "id"))
+        DispatchQueue(label: "feed").async(group: fed) {
+            pipe.write(format == .csv ? "text\none\n" : format == .jsonl ? #"{"text":"one"}"# + "\n" : "one\n")
+            pipe.write(String(repeating: "x", count: 200_000))
+        }
+        var found = [try reader.next()]
+        var waits: Set<Bool> = []
+        var isFed = false
+        repeat {
+            isFed = fed.wait(timeout: .now()) == .success
+            waits.insert(try reader.wouldBlock())
+        } while !isFed
+        #expect(waits == [true])
+        pipe.write("\n")
+        pipe.closeWriting()
+        let waitsForAll = try reader.wouldBlock()
+        #expect(!waitsForAll)
+        while let record = try reader.next() { found.append(record) }
+        #expect(found.count == 2 && found[0]?.text == .success("one"))
+    }
+
+    /// Part of a gzip stream that nothing can be unpacked from yet.
+    @Test(.timeLimit(.minutes(1))) func halfAGzipMemberWouldWait() throws {
+        let pipe = FeedPipe(), bytes = Array(try Fixtures.data("records/one-member.gz"))
+        var reader = RecordReader(
+            source: ByteSource(descriptor: pipe.readEnd), format: .text, fields: .init(text: "text", id: "id"))
+        pipe.write(Array(bytes.prefix(12)))
+        var waits = [try reader.wouldBlock()]
+        pipe.write(Array(bytes.dropFirst(12)))
+        waits.append(try reader.wouldBlock())
+        pipe.closeWriting()
+        var texts: [String?] = []
+        while let record = try reader.next() { texts.append(try? record.text.get()) }
+        #expect(waits == [true, false] && texts == ["one", "two"])
     }
 
     // MARK: Fuzzing

@@ -127,6 +127,18 @@ import Testing
         #expect(collected.lines().count == 3)
     }
 
+    @Test func answersWhatIsThereBeforeHalfALongLine() throws {
+        let feed = FeedPipe(), collected = CollectPipe()
+        let done = DispatchGroup()
+        let pipeline = pipeline(input: feed.readEnd, output: collected.writeEnd)
+        DispatchQueue(label: "run").async(group: done) { _ = pipeline.run(classify: FakeModel.classify) }
+        feed.write("message\n" + String(repeating: "x", count: 200_000))
+        #expect(eventually { collected.linesSoFar.count == 1 }, "the first line waits for the end of the second")
+        feed.closeWriting()
+        done.wait()
+        #expect(collected.lines().count == 2)
+    }
+
     @Test func readsNoFurtherAheadThanItsQueues() throws {
         let feed = FeedPipe(), collected = CollectPipe()
         let written = Atomic<Int>(0)

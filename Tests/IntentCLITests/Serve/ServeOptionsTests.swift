@@ -73,6 +73,21 @@ struct ServeOptionsTests {
         #expect(message(arguments).contains(names), "\(message(arguments))")
     }
 
+    /// A pipe would wait for somebody to write, a device never ends.
+    @Test(.timeLimit(.minutes(1))) func onlyARegularFileWithinTheLimitIsRead() throws {
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let large = try folder.write("large", "")
+        try #require(truncate(large, 16_000_001) == 0)
+        for path in [pipe, "/dev/zero", folder.path] {
+            #expect(message(["--config", path]) == "the configuration file \(path): not a regular file")
+        }
+        #expect(
+            message(["--config", large])
+                == "the configuration file \(large): 16000001 bytes; the limit is 16000000")
+    }
+
     @Test(arguments: [
         ("INTENTD_PORT", "x"), ("INTENTD_LATENCY_BOUND_MS", "fast"), ("INTENTD_ALLOW_UNAUTHENTICATED", "maybe"),
         ("INTENTD_LOG_LEVEL", "loud"), ("INTENTD_THREADS", "0"), ("INTENTD_MAX_CONNECTIONS", "-1"),

@@ -47,6 +47,24 @@ struct OpenAPIDocumentTests {
         }
     }
 
+    /// The connection answers what has no head in one format, whatever the path would have been.
+    @Test(arguments: ["InferError", "PredictError"]) func answersWithoutAPathAreDescribed(family: String) async throws {
+        let responses = try #require(document["components"]?.object?["responses"]?.object)
+        for status in ["400", "408", "431"] {
+            var references: [String] = []
+            let content = try #require(responses[family + status]?.object?["content"])
+            collect(content, &references)
+            #expect(references.contains("#/components/schemas/Error"), "\(status)")
+            #expect(references.contains("#/components/schemas/" + family) == (status != "431"), "\(status)")
+        }
+        try await TestService().live { client in
+            let socket = try RawSocket(port: try #require(client.port))
+            try socket.send("GET /v2 HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n")
+            let answer = await socket.readAll()
+            #expect(answer.hasPrefix("HTTP/1.1 431") && answer.contains(#"{"error":{"code":"headers_too_large""#))
+        }
+    }
+
     @Test func isServed() async throws {
         try await TestService().routed { client in
             let response = try await client.get("/openapi.json")

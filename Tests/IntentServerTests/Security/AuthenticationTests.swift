@@ -1,3 +1,5 @@
+import FileAccess
+import Glibc
 import HTTPTypes
 import HummingbirdTesting
 import TestSupport
@@ -48,6 +50,9 @@ struct AuthenticationTests {
         #expect(authenticator.accepts(authorization: "Bearer \(renewed)"))
         try folder.write("tokens", "")
         #expect(throws: StartError.self) { try authenticator.reload() }
+        #expect(authenticator.accepts(authorization: "Bearer \(renewed)"))
+        try #require(unlink(authenticator.path) == 0 && mkfifo(authenticator.path, 0o600) == 0)
+        #expect(throws: StartError.file(.notARegularFile(path: authenticator.path))) { try authenticator.reload() }
         #expect(authenticator.accepts(authorization: "Bearer \(renewed)"))
     }
 

@@ -1,6 +1,9 @@
+import FileAccess
 import Foundation
 import HTTPTypes
 import HummingbirdTesting
+import NIOCore
+import NIOPosix
 import NIOSSL
 import TestSupport
 import Testing
@@ -60,17 +63,19 @@ struct TLSTests {
             // Half of a renewal: the new certificate does not fit the old key, so the old pair stays.
             try copy("server-renewed.pem", "c.pem")
             #expect(throws: StartError.self) { try source.reload() }
-            #expect(try await Self.get("/readyz", port: port, name: "server").status == .ok)
+            #expect(try await Self.get("/readyz", port: port).status == .ok)
+            #expect(try await Self.certificate(port: port) == Self.certificate("server"))
             try copy("server-renewed-key.pem", "k.pem")
             try source.reload()
-            let seen = try await Self.get("/readyz", port: port)
-            #expect(seen.status == .ok)
+            #expect(try await Self.get("/readyz", port: port).status == .ok)
+            #expect(try await Self.certificate(port: port) == Self.certificate("server-renewed"))
         }
     }
 
     @Test(arguments: [
-        ("missing.pem", "server-key.pem", "certificate chain"), ("server.pem", "missing.pem", "private key"),
-        ("server.pem", "client-key.pem", "does not belong"), ("server-key.pem", "server-key.pem", "certificate"),
+        ("missing.pem", "server-key.pem", "missing.pem: no such file"), ("server.pem", "missing.pem", "no such file"),
+        ("server-key.pem", "server-key.pem", "certificate chain"), ("server.pem", "server.pem", "private key"),
+        ("", "server-key.pem", "not a regular file"), ("server.pem", "client-key.pem", "does not belong"),
     ])
     func wrongFiles(certificate: String, key: String, names: String) {
         let files = TLSFiles(certificate: Fixture.path(certificate), key: Fixture.path(key))
@@ -78,8 +83,64 @@ struct TLSTests {
         #expect(error?.description.contains(names) == true, "\(error.map(String.init(describing:)) ?? "")")
     }
 
+    /// A pipe would wait for somebody to write, a device never ends; an empty file is none.
+    @Test(.timeLimit(.minutes(1))) func onlyRegularFilesWithinTheLimitAreRead() throws {
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let (limit, large) = (RegularFile.documentLimit, try folder.write("large", ""))
+        try #require(truncate(large, limit + 1) == 0)
+        let right = TLSFiles(
+            certificate: Fixture.path("server.pem"), key: Fixture.path("server-key.pem"),
+            clientAuthorities: Fixture.path("authority.pem"))
+        let cases: [(path: String, error: FileError)] = [
+            (pipe, .notARegularFile(path: pipe)), ("/dev/zero", .notARegularFile(path: "/dev/zero")),
+            (large, .overLimit(path: large, bytes: limit + 1, limit: limit)),
+        ]
+        for (path, error) in cases {
+            for member in [\TLSFiles.certificate, \.key] {
+                var files = right
+                files[keyPath: member] = path
+                #expect(throws: StartError.file(error)) { try TLSContextSource(files) }
+            }
+            var files = right
+            files.clientAuthorities = path
+            #expect(throws: StartError.file(error)) { try TLSContextSource(files) }
+        }
+        let empty = try folder.write("empty", "")
+        for member in [\TLSFiles.certificate, \.key] {
+            var files = right
+            files[keyPath: member] = empty
+            #expect(throws: StartError.self) { try TLSContextSource(files) }
+        }
+    }
+
+    private static func certificate(_ name: String) throws -> NIOSSLCertificate {
+        try #require(try NIOSSLCertificate.fromPEMFile(Fixture.path("\(name).pem")).first)
+    }
+
+    /// The certificate that a new connection is shown.
+    private static func certificate(port: Int) async throws -> NIOSSLCertificate? {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let shown = loop.makePromise(of: NIOSSLCertificate?.self)
+        let limit = loop.scheduleTask(in: .seconds(30)) { shown.fail(HealthProbe.Failure.noAnswer) }
+        defer { limit.cancel() }
+        let context = try NIOSSLContext(configuration: .makeClientConfiguration())
+        let channel = try await ClientBootstrap(group: loop).channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let handler = try NIOSSLClientHandler(context: context, serverHostname: "localhost") { chain, verdict in
+                    shown.succeed(chain.first)
+                    verdict.succeed(.certificateVerified)
+                }
+                try channel.pipeline.syncOperations.addHandler(handler)
+            }
+        }.connect(host: "127.0.0.1", port: port).get()
+        defer { channel.close(promise: nil) }
+        return try await shown.futureResult.get()
+    }
+
     private static func get(
-        _ path: String, port: Int, certificate: String? = nil, name: String? = nil
+        _ path: String, port: Int, certificate: String? = nil
     ) async throws -> TestClient.Response {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.trustRoots = .file(Fixture.path("authority.pem"))

@@ -1,4 +1,7 @@
 import Crypto
+import FileAccess
+import Glibc
+import TestSupport
 import Testing
 
 @testable import IntentServer
@@ -38,8 +41,44 @@ struct TokenSetTests {
         #expect(error?.description.contains("tokens.txt") == true)
     }
 
+    /// A pipe would wait for somebody to write, a device never ends.
+    @Test(.timeLimit(.minutes(1))) func onlyRegularFilesWithinTheLimitAreRead() throws {
+        #expect(throws: StartError.file(.notARegularFile(path: "/dev/zero"))) { try TokenSet(path: "/dev/zero") }
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        #expect(throws: StartError.file(.notARegularFile(path: pipe))) { try TokenSet(path: pipe) }
+        let (limit, large) = (RegularFile.documentLimit, try folder.write("large", ""))
+        try #require(truncate(large, limit + 1) == 0)
+        #expect(throws: StartError.file(.overLimit(path: large, bytes: limit + 1, limit: limit))) {
+            try TokenSet(path: large)
+        }
+    }
+
+    /// Kubernetes mounts a secret as links to a folder that is replaced.
+    @Test func aMountedSecretIsRead() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("..2026_01/tokens", token)
+        try #require(symlink("..2026_01", folder.path + "/..data") == 0)
+        try #require(symlink("..data/tokens", folder.path + "/tokens") == 0)
+        let authenticator = try Authenticator(path: folder.path + "/tokens")
+        #expect(authenticator.accepts(authorization: "Bearer \(token)"))
+        try folder.write("..2026_02/tokens", other)
+        try #require(symlink("..2026_02", folder.path + "/..new") == 0)
+        try #require(rename(folder.path + "/..new", folder.path + "/..data") == 0)
+        try authenticator.reload()
+        #expect(authenticator.accepts(authorization: "Bearer \(other)"))
+        #expect(!authenticator.accepts(authorization: "Bearer \(token)"))
+    }
+
     @Test func missingFileAndBadEncoding() throws {
-        #expect(throws: StartError.self) { try TokenSet(path: "/nonexistent/tokens") }
-        #expect(throws: StartError.self) { try TokenSet(path: Fixture.path("")) }
+        #expect(throws: StartError.file(.notFound(path: "/nonexistent/tokens"))) {
+            try TokenSet(path: "/nonexistent/tokens")
+        }
+        let folder = Fixture.path("")
+        #expect(throws: StartError.file(.notARegularFile(path: folder))) { try TokenSet(path: folder) }
+        let bytes = try TemporaryFolder()
+        let path = try bytes.write("tokens", Array(token.utf8) + [0xff])
+        #expect(throws: StartError.tokens(path: path, reason: "is not UTF-8")) { try TokenSet(path: path) }
     }
 }

@@ -8,10 +8,13 @@ internal import Darwin
 
 /// Opens and reads files, and refuses what is none: folders, pipes, devices.
 package enum RegularFile {
+    /// Largest settings, label, token or certificate file accepted, in bytes: far more than any of them needs.
+    package static let documentLimit = 16_000_000
+
     /// Calls `body` with a descriptor of the file at `path`, valid only inside the call, and the file's size.
     /// - Parameter limit: largest file accepted, in bytes.
     /// - Throws: ``FileError`` if it cannot be opened, is not a regular file or is larger, or what `body` throws.
-    static func withDescriptor<R>(
+    package static func withDescriptor<R>(
         _ path: String, limit: Int = .max, _ body: (_ descriptor: Int32, _ size: Int) throws(FileError) -> R
     ) throws(FileError) -> R {
         // Of a pipe, open would wait for somebody to write.
@@ -43,7 +46,7 @@ package enum RegularFile {
     }
 
     /// The next bytes of an open file, `count` unless it ends before.
-    static func bytes(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
+    package static func bytes(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         let filled = try bytes.withUnsafeMutableBufferPointer { buffer throws(FileError) in
             try fill(UnsafeMutableRawBufferPointer(buffer), descriptor, path)
@@ -54,7 +57,7 @@ package enum RegularFile {
 
     /// Reads the next bytes of an open file until `buffer` is full or the file ends.
     /// - Returns: how many bytes were read.
-    static func fill(
+    package static func fill(
         _ buffer: UnsafeMutableRawBufferPointer, _ descriptor: Int32, _ path: String
     ) throws(FileError) -> Int {
         guard let start = buffer.baseAddress else { return 0 }

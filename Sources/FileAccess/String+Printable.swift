@@ -1,7 +1,7 @@
 extension String {
     /// The text with control characters written as `\u{..}`: names from files go into messages, and a terminal would
     /// act on theirs.
-    var printable: String {
+    package var printable: String {
         guard unicodeScalars.contains(where: { Self.isControl($0) }) else { return self }
         var result = ""
         for scalar in unicodeScalars {

@@ -20,7 +20,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     case system(Operation, path: String, code: Int32, message: String)
 
     /// The error for the calling thread's current `errno`.
-    static func last(_ operation: Operation, _ path: String) -> FileError {
+    package static func last(_ operation: Operation, _ path: String) -> FileError {
         let code = errno
         switch code {
         case ENOENT: return .notFound(path: path)

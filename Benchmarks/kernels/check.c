@@ -390,6 +390,35 @@ static void check_rows(const ck_kernels *t) {
     }
 }
 
+/// Decoded 4-bit weights have the twin's bits, wherever they begin and end, and nothing is written beside them.
+static void check_decoding(const ck_kernels *t) {
+    const ck_kernels *twin = ck_twin(t);
+    random_source r = {6};
+    for (int32_t count = 1; count < 10000; count += count < 150 ? 1 : 997) {
+        for (kind kind = NORMAL; kind < KINDS; kind++) {
+            const int32_t block = 32 << random_below(&r, 8), first = random_below(&r, 3 * block);
+            const size_t all = (size_t)(first + count), blocks = (all + (size_t)block - 1) / (size_t)block;
+            uint8_t *codes = aligned((all + 1) / 2);
+            float *scales = aligned(blocks * 4), *codebook = aligned(16 * 4);
+            for (size_t i = 0; i < (all + 1) / 2; i++) codes[i] = (uint8_t)random_bits(&r);
+            fill(&r, kind, scales, blocks);
+            if (random_below(&r, 2)) fill(&r, NORMAL, codebook, 16);
+            else memcpy(codebook, nf4_codes, sizeof nf4_codes);
+            for (int32_t rounding = CK_ROUND_F32; rounding <= CK_ROUND_F16; rounding++) {
+                float *own = aligned((size_t)count * 4), *plain = aligned((size_t)count * 4);
+                t->decode_four_bit(codes, codebook, scales, block, rounding, first, count, own);
+                twin->decode_four_bit(codes, codebook, scales, block, rounding, first, count, plain);
+                for (int32_t i = 0; i < count; i++)
+                    expect(same(own[i], plain[i]),
+                           "%s decoding %d from %d, blocks of %d, rounding %d, %s: element %d is %.9g, twin %.9g",
+                           t->name, count, first, block, rounding, kind_names[kind], i, own[i], plain[i]);
+                free(own), free(plain);
+            }
+            free(codes), free(scales), free(codebook);
+        }
+    }
+}
+
 /// Low-rank updates have the twin's bits, and write nothing beside the rows.
 static void check_low_rank(const ck_kernels *t) {
     const ck_kernels *twin = ck_twin(t);
@@ -549,6 +578,7 @@ int main(int argc, char **argv) {
         check_all_products(t);
         check_refusals(t);
         check_rows(t);
+        check_decoding(t);
         check_low_rank(t);
         check_rope(t);
         check_gate_errors(t);

@@ -1,6 +1,5 @@
 // Attention inside one message, for every SIMD level. Included behind `float_products.h`, of whose tiles it is made:
-// scores are products with transposed keys, results are products with the values as they lie. The level also defines
-// TRANSPOSES: 1, and transpose_square(...) turns a square of elements; or 0.
+// scores are products with transposed keys, results are products with the values as they lie.
 
 /// Query rows whose scores are held at once; `ck_attention_workspace` counts on it.
 enum { QUERY_ROWS = 64 };
@@ -26,16 +25,7 @@ CK_INLINE span visible(const ck_attention *a, int32_t row, int32_t length) {
 /// Keys in panels of 16: [head_dim][16], zeros behind the last.
 static void transpose_keys(const float *k, ptrdiff_t ldk, int32_t length, int32_t size, float *target) {
     for (int32_t first = 0; first < length; first += CK_PANEL, target += (size_t)size * CK_PANEL) {
-        const int32_t count = ck_min(CK_PANEL, length - first);
-        int32_t done = 0;
-#if TRANSPOSES
-        for (; done + CK_PANEL <= size; done += CK_PANEL)
-            transpose_square(k + first * ldk + done, ldk, count, target + (size_t)done * CK_PANEL);
-#endif
-        for (int32_t j = 0; j < CK_PANEL; j++) {
-            const float *key = k + (first + j) * ldk;
-            for (int32_t e = done; e < size; e++) target[(size_t)e * CK_PANEL + j] = j < count ? key[e] : 0;
-        }
+        turn_rows(k + first * ldk, ldk, ck_min(CK_PANEL, length - first), size, target);
     }
 }
 

@@ -127,7 +127,59 @@ CK_INLINE void store_bf16(void *target, vf values) {
 enum { LOW_RANK_VECTORS = 2 };
 #include "low_rank.h"
 
+/// Codes 0 to 7, and 8 to 15.
+typedef struct code_table {
+    vf low, high;
+} code_table;
+
+CK_INLINE code_table load_table(const float values[16]) { return (code_table){v_load(values), v_load(values + 8)}; }
+
+CK_INLINE void look_up(code_table table, const uint8_t *codes, float *target) {
+    CK_UNROLL for (int half = 0; half < 2; half++) {
+        int32_t four;
+        memcpy(&four, codes + 4 * half, 4);
+        // Each code in the lowest bits of a lane: permutations read three of them, its fourth goes to the sign, which
+        // blends.
+        const vi index = _mm256_srlv_epi32(vi_set1(four), _mm256_setr_epi32(4, 0, 12, 8, 20, 16, 28, 24));
+        const vf low = _mm256_permutevar8x32_ps(table.low, index), high = _mm256_permutevar8x32_ps(table.high, index);
+        v_store(target + 8 * half, _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28))));
+    }
+}
+
+#include "four_bit.h"
+
 // MARK: Products
+
+#define TRANSPOSES 1
+/// Turns 8 elements of `count` rows (at most as many) into [8 elements][CK_PANEL rows], zeros behind the last row.
+CK_INLINE void transpose_eights(const float *x, ptrdiff_t ldx, int32_t count, float *target) {
+    vf rows[8], pairs[8], fours[8];
+    CK_UNROLL for (int r = 0; r < 8; r++) rows[r] = r < count ? v_load(x + r * ldx) : v_zero();
+    // In each half: first two rows' elements side by side, then four rows'.
+    CK_UNROLL for (int r = 0; r < 8; r += 2) {
+        pairs[r] = _mm256_unpacklo_ps(rows[r], rows[r + 1]);
+        pairs[r + 1] = _mm256_unpackhi_ps(rows[r], rows[r + 1]);
+    }
+    CK_UNROLL for (int r = 0; r < 8; r++) {
+        const int first = r / 4 * 4 + r % 4 / 2;
+        const __m256d low = _mm256_castps_pd(pairs[first]), high = _mm256_castps_pd(pairs[first + 2]);
+        fours[r] = _mm256_castpd_ps(r % 2 == 0 ? _mm256_unpacklo_pd(low, high) : _mm256_unpackhi_pd(low, high));
+    }
+    // Half h of fours[4 q + e] is element 4 h + e of rows 4 q on.
+    CK_UNROLL for (int e = 0; e < 4; e++) {
+        v_store(target + e * CK_PANEL, _mm256_permute2f128_ps(fours[e], fours[4 + e], 0x20));
+        v_store(target + (4 + e) * CK_PANEL, _mm256_permute2f128_ps(fours[e], fours[4 + e], 0x31));
+    }
+}
+
+/// Turns CK_PANEL elements of `count` rows (at most as many) into [elements][CK_PANEL rows], zeros behind the last row.
+CK_INLINE void transpose_square(const float *x, ptrdiff_t ldx, int32_t count, float *target) {
+    for (int32_t row = 0; row < CK_PANEL; row += 8) {
+        for (int32_t e = 0; e < CK_PANEL; e += 8)
+            transpose_eights(x + row * ldx + e, ldx, count - row, target + e * CK_PANEL + row);
+    }
+}
+#include "transposition.h"
 
 // A tile of 6 rows and 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers. Widening bf16
 // takes one more.
@@ -147,7 +199,6 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 #include "float_products.h"
 
-#define TRANSPOSES 0
 #include "attention.h"
 
 typedef int8_t weight_t;
@@ -241,8 +292,8 @@ static void quantised_rows(int rows, int panels, const run *part, weight_form fo
 }
 
 const ck_kernels ck_avx2 = {
-    "avx2", CK_LIMIT_CHAIN, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
-    gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "avx2", CK_LIMIT_CHAIN, decode_four_bit, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare,
+    rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 #if defined(__clang__)

@@ -133,7 +133,50 @@ CK_INLINE void store_bf16(void *target, vf values) {
 enum { LOW_RANK_VECTORS = 4 };
 #include "low_rank.h"
 
+typedef vf code_table;
+
+CK_INLINE code_table load_table(const float values[16]) { return v_load(values); }
+
+CK_INLINE void look_up(code_table table, const uint8_t *codes, float *target) {
+    const vi bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)codes));
+    // Each byte's nibbles to the lowest bits of a lane each, the high one first. The look-up reads four bits.
+    const vi index = _mm512_or_si512(_mm512_srli_epi64(bytes, 4), _mm512_slli_epi64(bytes, 32));
+    v_store(target, _mm512_permutexvar_ps(index, table));
+}
+
+#include "four_bit.h"
+
 // MARK: Products
+
+#define TRANSPOSES 1
+/// Turns CK_PANEL elements of `count` rows (at most as many) into [elements][CK_PANEL rows], zeros behind the last row.
+CK_INLINE void transpose_square(const float *x, ptrdiff_t ldx, int32_t count, float *target) {
+    vf rows[16], pairs[16], fours[16];
+    CK_UNROLL for (int r = 0; r < 16; r++) rows[r] = r < count ? v_load(x + r * ldx) : v_zero();
+    // In each lane of 128 bits: first two rows' elements side by side, then four rows'.
+    CK_UNROLL for (int r = 0; r < 16; r += 2) {
+        pairs[r] = _mm512_unpacklo_ps(rows[r], rows[r + 1]);
+        pairs[r + 1] = _mm512_unpackhi_ps(rows[r], rows[r + 1]);
+    }
+    CK_UNROLL for (int r = 0; r < 16; r++) {
+        const int first = r / 4 * 4 + r % 4 / 2;
+        const __m512d low = _mm512_castps_pd(pairs[first]), high = _mm512_castps_pd(pairs[first + 2]);
+        fours[r] = _mm512_castpd_ps(r % 2 == 0 ? _mm512_unpacklo_pd(low, high) : _mm512_unpackhi_pd(low, high));
+    }
+    // Lane l of fours[4 q + e] is element 4 l + e of rows 4 q on.
+    CK_UNROLL for (int e = 0; e < 4; e++) {
+        const vf a = _mm512_shuffle_f32x4(fours[e], fours[4 + e], 0x44);
+        const vf b = _mm512_shuffle_f32x4(fours[8 + e], fours[12 + e], 0x44);
+        const vf c = _mm512_shuffle_f32x4(fours[e], fours[4 + e], 0xee);
+        const vf d = _mm512_shuffle_f32x4(fours[8 + e], fours[12 + e], 0xee);
+        v_store(target + e * CK_PANEL, _mm512_shuffle_f32x4(a, b, 0x88));
+        v_store(target + (4 + e) * CK_PANEL, _mm512_shuffle_f32x4(a, b, 0xdd));
+        v_store(target + (8 + e) * CK_PANEL, _mm512_shuffle_f32x4(c, d, 0x88));
+        v_store(target + (12 + e) * CK_PANEL, _mm512_shuffle_f32x4(c, d, 0xdd));
+    }
+}
+
+#include "transposition.h"
 
 // A tile of 14 rows and 2 panels: 28 sums, 2 weights, an activation.
 // Widening bf16 takes one more.
@@ -165,34 +208,6 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 #endif
 
 #include "float_products.h"
-
-#define TRANSPOSES 1
-/// Turns CK_PANEL elements of `count` rows (at most as many) into [elements][CK_PANEL rows], zeros behind the last row.
-CK_INLINE void transpose_square(const float *x, ptrdiff_t ldx, int32_t count, float *target) {
-    vf rows[16], pairs[16], fours[16];
-    CK_UNROLL for (int r = 0; r < 16; r++) rows[r] = r < count ? v_load(x + r * ldx) : v_zero();
-    // In each lane of 128 bits: first two rows' elements side by side, then four rows'.
-    CK_UNROLL for (int r = 0; r < 16; r += 2) {
-        pairs[r] = _mm512_unpacklo_ps(rows[r], rows[r + 1]);
-        pairs[r + 1] = _mm512_unpackhi_ps(rows[r], rows[r + 1]);
-    }
-    CK_UNROLL for (int r = 0; r < 16; r++) {
-        const int first = r / 4 * 4 + r % 4 / 2;
-        const __m512d low = _mm512_castps_pd(pairs[first]), high = _mm512_castps_pd(pairs[first + 2]);
-        fours[r] = _mm512_castpd_ps(r % 2 == 0 ? _mm512_unpacklo_pd(low, high) : _mm512_unpackhi_pd(low, high));
-    }
-    // Lane l of fours[4 q + e] is element 4 l + e of rows 4 q on.
-    CK_UNROLL for (int e = 0; e < 4; e++) {
-        const vf a = _mm512_shuffle_f32x4(fours[e], fours[4 + e], 0x44);
-        const vf b = _mm512_shuffle_f32x4(fours[8 + e], fours[12 + e], 0x44);
-        const vf c = _mm512_shuffle_f32x4(fours[e], fours[4 + e], 0xee);
-        const vf d = _mm512_shuffle_f32x4(fours[8 + e], fours[12 + e], 0xee);
-        v_store(target + e * CK_PANEL, _mm512_shuffle_f32x4(a, b, 0x88));
-        v_store(target + (4 + e) * CK_PANEL, _mm512_shuffle_f32x4(a, b, 0xdd));
-        v_store(target + (8 + e) * CK_PANEL, _mm512_shuffle_f32x4(c, d, 0x88));
-        v_store(target + (12 + e) * CK_PANEL, _mm512_shuffle_f32x4(c, d, 0xdd));
-    }
-}
 
 #include "attention.h"
 

@@ -23,8 +23,8 @@
 #include "avx512.h"
 
 const ck_kernels ck_avx512bf16 = {
-    "avx512bf16", CK_LIMIT_BYTE, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare,
-    rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "avx512bf16", CK_LIMIT_BYTE, decode_four_bit, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes,
+    prepare, rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 #if defined(__clang__)

@@ -161,23 +161,40 @@ CK_INLINE size_t float_panel_bytes(int32_t format, int32_t k) {
     return format == CK_F32 ? CK_PANEL * 4 * inputs : CK_PANEL * 2 * ck_round_up(inputs, 2);
 }
 
-static ck_status pack_float_panel(
-    int32_t format, int32_t k, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
+/// Pairs of inputs are elements of 4 bytes, the even one in the lower half.
+static ck_status pack_bf16_panel(int32_t k, int32_t count, const float *rows, ptrdiff_t ldrows, float *target) {
+    _Alignas(64) float pairs[CK_PANEL][TURNED_ELEMENTS];
     uint32_t largest = 0;
-    memset(target, 0, float_panel_bytes(format, k));
-    for (int32_t j = 0; j < count; j++) {
-        const float *row = rows + j * ldrows;
-        for (int32_t i = 0; i < k; i++) {
-            if (format == CK_F32) {
-                largest = ck_max((int32_t)largest, (int32_t)ck_magnitude(row[i]));
-                ((float *)target)[(size_t)i * CK_PANEL + j] = row[i];
-            } else {
-                uint16_t rounded = ck_to_bf16(row[i]);
-                largest = ck_max((int32_t)largest, (int32_t)ck_magnitude(ck_from_bf16(rounded)));
-                ((uint16_t *)target)[((size_t)(i / 2) * CK_PANEL + j) * 2 + i % 2] = rounded;
+    for (int32_t start = 0; start < k; start += 2 * TURNED_ELEMENTS, target += TURNED_ELEMENTS * CK_PANEL) {
+        const int32_t inputs = ck_min(2 * TURNED_ELEMENTS, k - start);
+        for (int32_t j = 0; j < count; j++) {
+            const float *row = rows + j * ldrows + start;
+            for (int32_t i = 0; i < inputs / 2; i++) {
+                const uint32_t even = ck_to_bf16(row[2 * i]), odd = ck_to_bf16(row[2 * i + 1]);
+                const uint32_t magnitudes = (even & 0x7fff) > (odd & 0x7fff) ? even & 0x7fff : odd & 0x7fff;
+                largest = magnitudes > largest ? magnitudes : largest;
+                pairs[j][i] = ck_float(even | odd << 16);
+            }
+            if (inputs % 2 != 0) {
+                const uint32_t last = ck_to_bf16(row[inputs - 1]);
+                largest = (last & 0x7fff) > largest ? last & 0x7fff : largest;
+                pairs[j][inputs / 2] = ck_float(last);
             }
         }
+        turn_rows(pairs[0], TURNED_ELEMENTS, count, (inputs + 1) / 2, target);
     }
+    return largest << 16 >= CK_INFINITY_BITS ? CK_NOT_FINITE : CK_OK;
+}
+
+static ck_status pack_float_panel(
+    int32_t format, int32_t k, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
+    if (format == CK_BF16) return pack_bf16_panel(k, count, rows, ldrows, target);
+    int32_t largest = 0;
+    for (int32_t j = 0; j < count; j++) {
+        const float *row = rows + j * ldrows;
+        for (int32_t i = 0; i < k; i++) largest = ck_max(largest, (int32_t)ck_magnitude(row[i]));
+    }
+    turn_rows(rows, ldrows, count, k, target);
     return largest >= CK_INFINITY_BITS ? CK_NOT_FINITE : CK_OK;
 }
 

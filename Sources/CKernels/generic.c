@@ -29,7 +29,21 @@ static size_t row_bytes(int32_t format, int32_t k, int32_t group) {
     return scale_bytes(k, group) + ck_round_up(inputs * 2, 64);
 }
 
-// MARK: Merging
+// MARK: Decoding and merging
+
+/// Input i's code of a row of codes.
+static int code_at(const uint8_t *codes, size_t i) { return i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15; }
+
+static void decode_four_bit(
+    const uint8_t *codes, const float *codebook, const float *scales, int32_t block, int32_t rounding, ptrdiff_t first,
+    ptrdiff_t count, float *target) {
+    for (ptrdiff_t i = first; i < first + count; i++) {
+        const float value = codebook[code_at(codes, (size_t)i)] * scales[i / block];
+        *target++ = rounding == CK_ROUND_BF16  ? ck_from_bf16(ck_to_bf16(value))
+                    : rounding == CK_ROUND_F16 ? ck_round_f16(value)
+                                               : value;
+    }
+}
 
 static void add_low_rank(
     const float *a, const float *b, int32_t rank, float scale, float *w, ptrdiff_t ldw, int32_t width, int32_t rows) {
@@ -90,9 +104,6 @@ static ck_status pack(
     }
     return CK_OK;
 }
-
-/// Input i's code of a row of codes.
-static int code_at(const uint8_t *codes, size_t i) { return i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15; }
 
 /// A panel's steps of 1 of the code book, behind its codes.
 static int16_t *nf4_steps(const void *panel, int32_t k) {
@@ -391,18 +402,20 @@ static void gemm(
 }
 
 const ck_kernels ck_generic = {
-    "generic", CK_LIMIT_WORD, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare,
-    rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "generic", CK_LIMIT_WORD, decode_four_bit, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes,
+    prepare, rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 /// The twin of levels that multiply bytes.
 const ck_kernels ck_generic_byte = {
-    "generic-bytes", CK_LIMIT_BYTE, add_low_rank, panel_bytes, pack_panel_byte, pack_panel_nf4_byte, row_bytes,
-    prepare_byte, rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "generic-bytes", CK_LIMIT_BYTE, decode_four_bit, add_low_rank, panel_bytes, pack_panel_byte, pack_panel_nf4_byte,
+    row_bytes, prepare_byte, rmsnorm_prepare_byte, gated_prepare_byte, rmsnorm, add, add_rmsnorm, gated, rope,
+    attention, gemm,
 };
 
 /// The twin of levels that multiply bytes in chains.
 const ck_kernels ck_generic_chain = {
-    "generic-chains", CK_LIMIT_CHAIN, add_low_rank, panel_bytes, pack_panel_chain, pack_panel_nf4_chain, row_bytes,
-    prepare_chain, rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "generic-chains", CK_LIMIT_CHAIN, decode_four_bit, add_low_rank, panel_bytes, pack_panel_chain,
+    pack_panel_nf4_chain, row_bytes, prepare_chain, rmsnorm_prepare_chain, gated_prepare_chain, rmsnorm, add,
+    add_rmsnorm, gated, rope, attention, gemm,
 };

@@ -107,6 +107,31 @@ CK_INLINE uint16_t ck_to_bf16(float value) {
 
 CK_INLINE float ck_from_bf16(uint16_t value) { return ck_float((uint32_t)value << 16); }
 
+/// The nearest f16 as a float, ties to even; infinite beyond 65504; NaN stays NaN.
+CK_INLINE float ck_round_f16(float value) {
+    const uint32_t bits = ck_bits(value), magnitude = bits & 0x7fffffff;
+    const uint32_t normal = (magnitude + 0xfff + (magnitude >> 13 & 1)) & ~0x1fffu;
+    // Below 2^-14 the last place is 2^-24, which is also that of numbers from 0.5 up to 1.
+    const uint32_t subnormal = ck_bits(ck_float(magnitude) + 0.5f - 0.5f);
+    const uint32_t finite = magnitude < 0x38800000 ? subnormal : normal;
+    const uint32_t limited = finite >= 0x47800000 ? CK_INFINITY_BITS : finite;
+    return ck_float((bits & 0x80000000) | (magnitude > CK_INFINITY_BITS ? magnitude | 0x400000 : limited));
+}
+
+/// A code book times a block's scale, rounded. Without branches on the values: compilers make vectors of it.
+CK_INLINE void ck_round_scaled(const float codebook[16], float scale, int32_t rounding, float values[16]) {
+    switch (rounding) {
+    case CK_ROUND_BF16:
+        for (int i = 0; i < 16; i++) values[i] = ck_from_bf16(ck_to_bf16(codebook[i] * scale));
+        break;
+    case CK_ROUND_F16:
+        for (int i = 0; i < 16; i++) values[i] = ck_round_f16(codebook[i] * scale);
+        break;
+    default:
+        for (int i = 0; i < 16; i++) values[i] = codebook[i] * scale;
+    }
+}
+
 /// A scale and its reciprocal for values whose largest magnitude has the bits `largest`.
 /// Not finite: the scale is NaN and everything quantises to 0.
 CK_INLINE void ck_scale(uint32_t largest, int32_t limit, float *scale, float *inverse) {

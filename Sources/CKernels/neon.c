@@ -116,7 +116,26 @@ CK_INLINE void store_bf16(void *target, vf values) {
 enum { LOW_RANK_VECTORS = 4 };
 #include "low_rank.h"
 
+/// The first byte of all 16 values, the second, the third, the fourth.
+typedef uint8x16x4_t code_table;
+
+CK_INLINE code_table load_table(const float values[16]) { return vld4q_u8((const uint8_t *)values); }
+
+CK_INLINE void look_up(code_table table, const uint8_t *codes, float *target) {
+    const uint8x8_t bytes = vld1_u8(codes);
+    const uint8x8x2_t nibbles = vzip_u8(vshr_n_u8(bytes, 4), vand_u8(bytes, vdup_n_u8(15)));
+    const uint8x16_t index = vcombine_u8(nibbles.val[0], nibbles.val[1]);
+    uint8x16x4_t values;
+    CK_UNROLL for (int byte = 0; byte < 4; byte++) values.val[byte] = vqtbl1q_u8(table.val[byte], index);
+    vst4q_u8((uint8_t *)target, values);
+}
+
+#include "four_bit.h"
+
 // MARK: Products
+
+#define TRANSPOSES 0
+#include "transposition.h"
 
 // A tile of 6 rows and 4 vectors: 24 sums, 4 weights, an activation of the 32 registers.
 enum { TILE_ROWS = 6, BF16_TILE_ROWS = 6, FLOAT_PANELS = 2, WIDE_ROWS = 2 };
@@ -132,7 +151,6 @@ CK_INLINE vf v_bf16_odd(const void *pairs) {
 
 #include "float_products.h"
 
-#define TRANSPOSES 0
 #include "attention.h"
 
 typedef int8_t weight_t;
@@ -206,8 +224,8 @@ static void quantised_rows(int rows, int panels, const run *part, weight_form fo
 }
 
 const ck_kernels ck_neon = {
-    "neon", CK_LIMIT_BYTE, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare, rmsnorm_prepare,
-    gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
+    "neon", CK_LIMIT_BYTE, decode_four_bit, add_low_rank, panel_bytes, pack_panel, pack_panel_nf4, row_bytes, prepare,
+    rmsnorm_prepare, gated_prepare, rmsnorm, add, add_rmsnorm, gated, rope, attention, gemm,
 };
 
 #if defined(__clang__)

@@ -32,31 +32,51 @@ static size_t panel_bytes(int32_t format, int32_t k, int32_t group) {
 
 // MARK: Packing
 
+/// `inverse` is 0 for finite weights that are held as zeros.
+CK_INLINE void quantise_weights(const float *row, int32_t count, float inverse, weight_byte_t *bytes) {
+    for (int32_t i = 0; i < count; i++)
+        bytes[i] = (weight_byte_t)((int32_t)__builtin_rintf(row[i] * inverse) + WEIGHT_ZERO);
+}
+
+_Static_assert(DEPTH_STEP == 4, "a step of an output's weights is an element that `turn_rows` moves");
+
 static ck_status pack_int8_panel(
     int32_t k, int32_t group, int32_t count, const float *rows, ptrdiff_t ldrows, void *target) {
     weight_byte_t *weights = target;
     float *scales = (float *)((char *)target + int8_weight_bytes(k));
     int32_t *starts = (int32_t *)(scales + CK_PANEL);
-    memset(target, WEIGHT_ZERO, int8_weight_bytes(k));
+    float inverses[CK_PANEL];
     memset(scales, 0, int8_scale_bytes(k, group));
     for (int32_t j = 0; j < count; j++) {
         const float *row = rows + j * ldrows;
         int32_t largest = 0;
         for (int32_t i = 0; i < k; i++) largest = ck_max(largest, (int32_t)ck_magnitude(row[i]));
         if (largest >= CK_INFINITY_BITS) return CK_NOT_FINITE;
-        float inverse;
-        ck_scale((uint32_t)largest, 127, &scales[j], &inverse);
-        if (CHAINED) ck_chain_scale(row, k, &scales[j], &inverse);
-        for (int32_t i = 0; i < k; i += DEPTH_STEP) {
-            weight_byte_t *step = weights + ((size_t)(i / DEPTH_STEP) * CK_PANEL + j) * DEPTH_STEP;
-            int32_t sum = 0;
-            for (int32_t e = 0; e < DEPTH_STEP && i + e < k; e++) {
-                const int32_t weight = ck_quantise(row[i + e], inverse);
-                step[e] = (weight_byte_t)(weight + WEIGHT_ZERO);
-                sum += weight;
+        ck_scale((uint32_t)largest, 127, &scales[j], &inverses[j]);
+        if (CHAINED) ck_chain_scale(row, k, &scales[j], &inverses[j]);
+    }
+    // Steps are elements of 4 bytes.
+    union {
+        weight_byte_t bytes[CK_PANEL][TURNED_ELEMENTS * DEPTH_STEP];
+        float steps[CK_PANEL][TURNED_ELEMENTS];
+    } turned;
+    const int32_t filled = (int32_t)ck_round_up((size_t)k, FILLED_INPUTS);
+    for (int32_t start = 0; start < filled; start += TURNED_ELEMENTS * DEPTH_STEP) {
+        const int32_t inputs = ck_min(TURNED_ELEMENTS * DEPTH_STEP, k - start);
+        const int32_t steps = ck_min(TURNED_ELEMENTS * DEPTH_STEP, filled - start) / DEPTH_STEP;
+        if (start == 0 || inputs < TURNED_ELEMENTS * DEPTH_STEP) memset(turned.bytes, WEIGHT_ZERO, sizeof turned.bytes);
+        for (int32_t j = 0; j < count; j++) {
+            quantise_weights(rows + j * ldrows + start, inputs, inverses[j], turned.bytes[j]);
+            // In runs of inputs of one group.
+            for (int32_t i = 0; CHAINED && i < inputs;) {
+                const int32_t index = (start + i) / group, end = ck_min((index + 1) * group - start, inputs);
+                int32_t sum = 0;
+                for (; i < end; i++) sum += turned.bytes[j][i] - WEIGHT_ZERO;
+                starts[index * CK_PANEL + j] -= CK_LIMIT_CHAIN * sum;
             }
-            if (CHAINED) starts[i / group * CK_PANEL + j] -= CK_LIMIT_CHAIN * sum;
         }
+        turn_rows(
+            turned.steps[0], TURNED_ELEMENTS, CK_PANEL, steps, (float *)weights + (size_t)(start / DEPTH_STEP) * CK_PANEL);
     }
     return CK_OK;
 }

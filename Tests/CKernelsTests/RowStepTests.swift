@@ -58,6 +58,29 @@ struct RowStepTests {
         }
     }
 
+    /// Decoded 4-bit weights have the twin's bits, wherever they begin and end, in every rounding; nothing is written
+    /// beside them.
+    @Test(arguments: KernelLevel.available, NumberKind.allCases)
+    func decodedWeightsHaveTheTwinsBits(_ level: KernelLevel, _ kind: NumberKind) {
+        var numbers = Numbers(seed: 6)
+        for count in Self.widths + [5000] {
+            for rounding in [CK_ROUND_F32, CK_ROUND_BF16, CK_ROUND_F16] {
+                let block = 32 << numbers.below(8), first = numbers.below(3 * block), all = first + count
+                // No more of either than the elements need.
+                let codes = (0..<(all + 1) / 2).map { _ in UInt8(truncatingIfNeeded: numbers.bits() >> 40) }
+                let scales = numbers.row(kind, (all + block - 1) / block), book = numbers.row(.normal, 16)
+                let results = [level, level.twin].map { level in
+                    var target = [Float](repeating: 7, count: count + 16)
+                    level.table.decode_four_bit(
+                        codes, book, scales, Int32(block), Int32(rounding.rawValue), first, count, &target)
+                    return target
+                }
+                #expect(firstDifference(results[0], results[1]) == nil, "\(count) from \(first), blocks of \(block)")
+                #expect(results[0].suffix(16).allSatisfy { $0 == 7 })
+            }
+        }
+    }
+
     /// Low-rank updates round every step by itself in one order: the twin's bits, whatever rows are in the call.
     @Test(arguments: KernelLevel.available, NumberKind.allCases)
     func lowRankUpdatesHaveTheTwinsBits(_ level: KernelLevel, _ kind: NumberKind) {

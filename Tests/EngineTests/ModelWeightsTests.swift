@@ -119,6 +119,28 @@ import Testing
         }
     }
 
+    /// At every level, of weights that bitsandbytes saved: both kinds, all block sizes and formats, scales in one level
+    /// and in two, rows that end inside a block and inside a byte.
+    @Test(arguments: KernelSet.available)
+    func kernelsDecodeInTheBitsOfThePlainDecoding(_ level: String) throws {
+        let path = RepositoryPaths.root + "/Tests/Fixtures/checkpoint/decode.safetensors"
+        let tensors = TensorCollection(try SafetensorsFile(path: path)), kernels = try KernelSet(forced: level)
+        let names = tensors.names.filter { QuantizedMatrix.isQuantized($0, in: tensors) }
+        #expect(names.count == 42)
+        for name in names {
+            let matrix = try QuantizedMatrix(name, in: tensors)
+            let layer = MergedLinear(weight: .quantized(matrix), update: nil, bias: nil)
+            let cuts = Set([0, 1, matrix.rows / 3, matrix.rows / 2, matrix.rows]).sorted()
+            var decoded: [Float] = []
+            for range in zip(cuts, cuts.dropFirst()).map({ $0..<$1 }) {
+                var part = [Float](repeating: .nan, count: range.count * matrix.columns)
+                try part.withUnsafeMutableBufferPointer { try layer.read(rows: range, into: $0, kernels: kernels) }
+                decoded += part
+            }
+            #expect(decoded.map { $0.bitPattern } == matrix.floats().map { $0.bitPattern }, "\(name)")
+        }
+    }
+
     /// Each number of the file is in some part, and so are the tables made at load.
     @Test(arguments: ["gemma3-causal", "llama-bias"]) func weightsInAllAreTheirParts(_ fixture: String) throws {
         let files = try EngineFixture(fixture).files

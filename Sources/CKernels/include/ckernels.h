@@ -53,6 +53,15 @@ enum {
     CK_MAX_SIDE = 1 << 24,
 };
 
+/// The format that decoded 4-bit weights are rounded to, in which they were before they were quantised.
+typedef enum ck_rounding {
+    CK_ROUND_F32 = 0,
+    /// To nearest, ties to even, as `CK_ROUND_F16`.
+    CK_ROUND_BF16 = 1,
+    /// Beyond 65504 infinite.
+    CK_ROUND_F16 = 2,
+} ck_rounding;
+
 /// What packing found.
 typedef enum ck_status {
     CK_OK = 0,
@@ -148,8 +157,16 @@ typedef struct ck_kernels {
     /// first adds chains of them in 16 bits (AVX2), 8191 for the generic level, to which finer steps cost nothing.
     int32_t activation_limit;
 
-    // Merging and packing, once at load.
+    // Decoding, merging and packing, once at load.
 
+    /// Decodes elements [first, first + count) of a weight in the 4-bit layout of bitsandbytes: element i is
+    /// codebook[code i] * scales[i / block], rounded to a `ck_rounding`: the same bits at every level.
+    ///
+    /// `codes`, `scales`: of the whole weight; code i is in byte i / 2, in the high nibble if i is even. `codebook`: 16
+    /// values. `block`: a power of two from 32 on. `target`: `count` floats.
+    void (*decode_four_bit)(
+        const uint8_t *codes, const float *codebook, const float *scales, int32_t block, int32_t rounding,
+        ptrdiff_t first, ptrdiff_t count, float *target);
     /// w += scale * B A: a low-rank update (LoRA) of rows of a weight. For each element the products over the rank are
     /// summed in order, scaled and added, every step rounded by itself: the same bits at every level.
     ///

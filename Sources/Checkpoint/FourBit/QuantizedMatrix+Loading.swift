@@ -68,9 +68,15 @@ extension QuantizedMatrix {
         let maxima = try floats(weight + ".nested_absmax", count: groups, in: tensors)
         let map = try floats(weight + ".nested_quant_map", count: 256, in: tensors)
         return codes.withUnsafeBytes { bytes in
-            (0..<blocks).map { block in
-                let product = map[Int(bytes[block])] * maxima[block / nested.blockSize]
-                return product + nested.offset
+            [Float](unsafeUninitializedCapacity: blocks) { scales, count in
+                for (group, maximum) in maxima.enumerated() {
+                    let first = group * nested.blockSize
+                    for block in first..<min(first + nested.blockSize, blocks) {
+                        let product = map[Int(bytes[block])] * maximum
+                        scales[block] = product + nested.offset
+                    }
+                }
+                count = blocks
             }
         }
     }

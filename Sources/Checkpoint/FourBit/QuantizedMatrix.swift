@@ -41,6 +41,29 @@ public struct QuantizedMatrix: Sendable {
         dequantize(elements: rows.lowerBound * columns..<rows.upperBound * columns, into: destination)
     }
 
+    /// The same where `decoding` decodes, in the same bits.
+    /// - Parameter decoding: takes all codes, all scales, which elements to decode, counted in row-major order, and room
+    ///   for them. Not called for no elements.
+    public func dequantize(
+        rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>,
+        decoding: (
+            _ codes: UnsafePointer<UInt8>, _ scales: UnsafePointer<Float>, _ elements: Range<Int>,
+            _ target: UnsafeMutablePointer<Float>
+        ) -> Void
+    ) {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows outside the matrix")
+        precondition(destination.count >= rows.count * columns, "the destination is too small")
+        guard !rows.isEmpty, let target = destination.baseAddress else { return }
+        withUnsafeCodes { codes in
+            scales.withUnsafeBufferPointer { scales in
+                guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
+                decoding(
+                    codes.assumingMemoryBound(to: UInt8.self), scales,
+                    rows.lowerBound * columns..<rows.upperBound * columns, target)
+            }
+        }
+    }
+
     /// Decodes a run of elements, counted in row-major order.
     public func dequantize(elements: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) {
         precondition(elements.lowerBound >= 0 && elements.upperBound <= elementCount, "elements outside the matrix")

@@ -41,9 +41,7 @@ public final class IntentEngine {
         pool = ForkJoinPool(threadCount: options.threads ?? ProcessorBudget.available())
         vocabularySize = files.plan.vocabularySize
         do throws(EngineError) {
-            let plain = try files.tokenizer()
-            let prompt = try files.prompt(plain)
-            tokenizer = try prompt.map { prompt throws(EngineError) in try MessageTokenizer(plain, prompt: prompt) } ?? plain
+            let prompt = try files.prompt()
             if let format = precision.format {
                 classifier = try PackedClassifier(
                     files, prompt: prompt, format: format, group: Self.quantisationGroup, rows: Self.microBatchTokens,
@@ -51,6 +49,9 @@ public final class IntentEngine {
             } else {
                 classifier = try ReferenceClassifier(files, prompt: prompt, rows: Self.microBatchTokens)
             }
+            // Not before, since it may still be being read while weights are packed.
+            let plain = try files.tokenizer()
+            tokenizer = try prompt.map { prompt throws(EngineError) in try MessageTokenizer(plain, prompt: prompt) } ?? plain
             description = files.description(
                 precision: precision, precisionReason: precisionReason,
                 kernels: precision == .reference ? "openblas" : kernels.name,

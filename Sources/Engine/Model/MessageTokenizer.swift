@@ -13,19 +13,19 @@ public struct MessageTokenizer: Sendable {
     public let maximumTokens: Int
 
     /// - Parameters:
-    ///   - path: a SentencePiece `tokenizer.model`.
+    ///   - load: of a SentencePiece `tokenizer.model`; waited for.
     ///   - addsBOS: whether messages start with the model's BOS token, if it has one.
-    init(path: String, addsBOS: Bool, maximumTokens: Int, vocabularySize: Int) throws(EngineError) {
+    init(_ load: TokenizerLoad, addsBOS: Bool, maximumTokens: Int, vocabularySize: Int) throws(EngineError) {
         do {
-            pieces = try SentencePieceTokenizer(contentsOf: path)
+            pieces = try load.tokenizer()
         } catch .file(let error) {
             throw .file(error)
         } catch {
-            throw .invalidFile(path: path, reason: "\(error)")
+            throw .invalidFile(path: load.path, reason: "\(error)")
         }
         guard pieces.vocabularySize <= vocabularySize else {
             throw .mismatch(
-                "\(path) has \(pieces.vocabularySize) pieces, the base's embedding table \(vocabularySize) rows")
+                "\(load.path) has \(pieces.vocabularySize) pieces, the base's embedding table \(vocabularySize) rows")
         }
         bos = addsBOS ? pieces.bosID.map { [$0] } ?? [] : []
         self.maximumTokens = maximumTokens

@@ -11,9 +11,12 @@ struct ModelFiles {
     let head: ClassificationHead?
     /// Tokens of a message that are read.
     let maximumTokens: Int
+    /// `tokenizer.model` of the adapter, the model or the base, being read; nil if there is none.
+    private let tokenizerLoad: TokenizerLoad?
 
     init(_ folder: ModelFolder) throws(EngineError) {
         self.folder = folder
+        tokenizerLoad = folder.file("tokenizer.model").map(TokenizerLoad.init)
         let base: CheckpointFolder
         do { base = try CheckpointFolder(path: folder.base) } catch { throw .checkpoint(error) }
         var adapter: Adapter?
@@ -56,9 +59,9 @@ struct ModelFiles {
     }
 
     /// The prompt of a causal language model, tokenised; nil for a model with a head.
-    func prompt(_ tokenizer: MessageTokenizer) throws(EngineError) -> LabelPrompt? {
+    func prompt() throws(EngineError) -> LabelPrompt? {
         guard let prompt = settings.prompt else { return nil }
-        return try LabelPrompt(prompt, labels: labels, tokenizer: tokenizer.pieces)
+        return try LabelPrompt(prompt, labels: labels, tokenizer: tokenizer().pieces)
     }
 
     /// Label names: `labels.json` beside the adapter or the model, else config.json's `id2label`.
@@ -89,15 +92,15 @@ struct ModelFiles {
         }
     }
 
-    /// The model's tokenizer: `tokenizer.model` of the adapter, the model or the base.
+    /// The model's tokenizer, waited for.
     func tokenizer() throws(EngineError) -> MessageTokenizer {
-        guard let path = folder.file("tokenizer.model") else {
+        guard let tokenizerLoad else {
             throw .invalidFile(
                 path: folder.base + "/tokenizer.model",
                 reason: "missing; intentd needs the SentencePiece model that the base was trained with")
         }
         return try MessageTokenizer(
-            path: path, addsBOS: try addsBOS(), maximumTokens: maximumTokens, vocabularySize: plan.vocabularySize)
+            tokenizerLoad, addsBOS: try addsBOS(), maximumTokens: maximumTokens, vocabularySize: plan.vocabularySize)
     }
 
     /// `add_bos_token` of tokenizer_config.json; true without it, as for Gemma and Llama.

@@ -1,6 +1,6 @@
 // Products of quantised activations with int8 and NF4 weights, for every SIMD level. Included behind
 // `float_products.h` and `row_steps.h`. The level also defines:
-//   DEPTH_STEP: inputs that one multiply instruction sums (2 or 4); panels are laid out
+//   DEPTH_STEP: inputs that one multiply instruction sums, 4; panels are laid out
 //   [k / DEPTH_STEP][16][DEPTH_STEP];
 //   WEIGHT_ZERO, weight_byte_t: each int8 weight is held plus WEIGHT_ZERO as a weight_byte_t;
 //   CHAINED: whether steps are multiplied in chains (see `internal.h`);

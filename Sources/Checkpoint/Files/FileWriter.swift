@@ -1,6 +1,6 @@
 internal import Crypto
-#if canImport(Glibc)
 internal import FileAccess
+#if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
 internal import Musl

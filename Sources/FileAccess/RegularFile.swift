@@ -39,7 +39,7 @@ package enum RegularFile {
     /// reads them.
     /// - Parameter limit: largest file accepted, in bytes.
     /// - Throws: ``FileError``.
-    package static func contents(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+    package static func contents(_ path: String, limit: Int = documentLimit) throws(FileError) -> [UInt8] {
         try withDescriptor(path, limit: limit) { descriptor, size throws(FileError) in
             try bytes(size, descriptor, path)
         }

@@ -10,7 +10,7 @@ package enum ModelJSON {
         _ type: Value.Type, path: String, _ reason: (_ error: any Error) -> String
     ) throws(EngineError) -> Value {
         let bytes: [UInt8]
-        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch { throw .file(error) }
+        do { bytes = try RegularFile.contents(path) } catch { throw .file(error) }
         do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
             throw .invalidFile(path: path, reason: reason(error))
         }

@@ -35,7 +35,7 @@ struct ModelFileHash: Encodable, Equatable {
 
     /// Hashes by file name, in the format of `sha256sum`.
     private static func sums(_ path: String) -> [String: String] {
-        guard let bytes = try? RegularFile.contents(path, limit: RegularFile.documentLimit),
+        guard let bytes = try? RegularFile.contents(path),
             let text = String(validating: bytes, as: UTF8.self)
         else { return [:] }
         let pairs = text.split(separator: "\n").compactMap { line -> (String, String)? in

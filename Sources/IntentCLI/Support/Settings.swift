@@ -111,7 +111,7 @@ struct Settings {
 
     private static func read(_ path: String, known: Set<String>) throws(ValidationError) -> [String: String] {
         let bytes: [UInt8]
-        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch {
+        do { bytes = try RegularFile.contents(path) } catch {
             throw ValidationError("the configuration file \(error)")
         }
         let first = bytes.first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) }

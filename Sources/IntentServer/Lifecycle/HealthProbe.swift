@@ -86,9 +86,9 @@ public struct HealthProbe: Sendable {
         do {
             if let clientCertificate, let clientKey {
                 configuration.certificateChain =
-                    try NIOSSLCertificate.fromPEMBytes(Self.contents(clientCertificate)).map { .certificate($0) }
+                    try NIOSSLCertificate.fromPEMBytes(RegularFile.contents(clientCertificate)).map { .certificate($0) }
                 configuration.privateKey = .privateKey(
-                    try NIOSSLPrivateKey(bytes: Self.contents(clientKey), format: .pem))
+                    try NIOSSLPrivateKey(bytes: RegularFile.contents(clientKey), format: .pem))
             }
             return try NIOSSLContext(configuration: configuration)
         } catch let error as FileError {
@@ -96,10 +96,6 @@ public struct HealthProbe: Sendable {
         } catch {
             throw .certificate(clientCertificate ?? "")
         }
-    }
-
-    private static func contents(_ path: String) throws(FileError) -> [UInt8] {
-        try RegularFile.contents(path, limit: RegularFile.documentLimit)
     }
 
     /// Sends the request once connected and keeps the answer's status.

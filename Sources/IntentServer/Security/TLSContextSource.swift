@@ -66,7 +66,7 @@ final class TLSContextSource: Sendable {
         _ path: String, _ expected: String, _ body: ([UInt8]) throws -> Value
     ) throws(StartError) -> Value {
         let bytes: [UInt8]
-        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch { throw .file(error) }
+        do { bytes = try RegularFile.contents(path) } catch { throw .file(error) }
         do { return try body(bytes) } catch {
             throw .tls(path: path, reason: "cannot be read as \(expected)")
         }

@@ -41,7 +41,7 @@ struct TokenSet: Sendable, Equatable {
     /// - Throws: ``StartError``.
     init(path: String) throws(StartError) {
         let bytes: [UInt8]
-        do { bytes = try RegularFile.contents(path, limit: RegularFile.documentLimit) } catch { throw .file(error) }
+        do { bytes = try RegularFile.contents(path) } catch { throw .file(error) }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw .tokens(path: path, reason: "is not UTF-8")
         }
